@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// Update calls fn alone and stores the batch that fn returns, as vault.Store says. Two of its steps have nothing to do
+// here: Scrub, since there are no files (replaced bytes are left to the garbage collector and not overwritten), and
+// Mark, since there is no head file. A batch whose First is not the number of lines is refused with vault.ErrConflict,
+// and so is one that would keep no line that exists or could come next.
+func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	defer func() { <-s.turn }() // deferred, so that a panic of fn frees the turn too
+	batch, err := fn(s.changed(since))
+	if err != nil {
+		return err
+	}
+	return s.commit(batch)
+}
+
+// changed returns the rows that were written by line since or later. It looks at every row: the one vault on this store
+// has missed nothing (since is then the number of lines) but when it opens, so an index by Seq would cost at every
+// commit and serve once.
+func (s *Store) changed(since int64) []vault.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if since == s.size() {
+		return nil
+	}
+	var rows []vault.Row
+	for key, e := range s.rows {
+		if e.seq >= since && !strings.HasPrefix(key, "x:") {
+			rows = append(rows, vault.Row{Key: key, Seq: e.seq, Data: bytes.Clone(e.data)})
+		}
+	}
+	return rows
+}
+
+// size is the number of lines, dropped ones included.
+func (s *Store) size() int64 { return s.first + int64(len(s.lines)) }
+
+// commit stores b. All checks come before the first change.
+func (s *Store) commit(b vault.Batch) error {
+	if len(b.Lines) == 0 && len(b.Rows) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.First != s.size() {
+		return fmt.Errorf("%w: the batch begins with line %d, the next is %d", vault.ErrConflict, b.First, s.size())
+	}
+	if end := b.First + int64(len(b.Lines)); b.Keep > end {
+		return fmt.Errorf("%w: the batch keeps from line %d, the next will be %d", vault.ErrConflict, b.Keep, end)
+	}
+	s.append(b.Lines)
+	for _, r := range b.Rows {
+		s.write(r)
+	}
+	if drop := b.Keep - s.first; drop > 0 {
+		s.lines = slices.Clone(s.lines[drop:]) // a new array: the old one would hold on to what is dropped
+		s.first = b.Keep
+	}
+	return nil
+}
+
+// append copies the lines of a batch into one buffer.
+func (s *Store) append(lines [][]byte) {
+	total := 0
+	for _, l := range lines {
+		total += len(l)
+	}
+	buf := make([]byte, 0, total)
+	for _, l := range lines {
+		start := len(buf)
+		buf = append(buf, l...)
+		s.lines = append(s.lines, buf[start:len(buf):len(buf)])
+	}
+}
+
+// write puts or removes one row.
+func (s *Store) write(r vault.Row) {
+	_, known := s.rows[r.Key]
+	if r.Data == nil {
+		if known {
+			delete(s.rows, r.Key)
+			s.index.removed++
+		}
+		return
+	}
+	s.rows[r.Key] = entry{seq: r.Seq, data: bytes.Clone(r.Data)}
+	if !known {
+		s.index.added = append(s.index.added, r.Key)
+	}
+	if len(s.index.added) > 1024+len(s.rows) {
+		s.index.keys(s.rows) // nobody reads: tidy up, or keys that come and go would pile up
+	}
+}

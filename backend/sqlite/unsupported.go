@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux && !darwin
+
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+func prepareFiles(string) (*os.File, error) {
+	return nil, fmt.Errorf("%s: %w: use backend/postgres, or backend/memory in tests", runtime.GOOS, errors.ErrUnsupported)
+}
+
+func flock(uintptr, lockOp) (bool, error) { return false, errors.ErrUnsupported }

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"fmt"
+	"hash"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+// batch is the calls of one store update, and what they change. It lives on the committer; one is used again and again.
+type batch struct {
+	view
+	calls    []*call
+	over     staging
+	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
+	sealed   []Row    // values to write or remove
+	head     head
+	sum      sum
+	buf      []byte
+	lines    [][]byte
+	outcome  []error // of each call; nil: granted
+	recorded []bool
+	rowMAC   hash.Hash
+	headMAC  headMAC
+	headRow  []byte
+	rows     []Row
+	inside   error // why update failed
+	update   func([]Row) (Batch, error)
+}
+
+func (v *Vault) newBatch() *batch {
+	b := &batch{rowMAC: v.keys.sub(labelRow), headMAC: headMAC{Hash: v.keys.sub(labelHead)}}
+	b.update = func(changed []Row) (out Batch, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic of type %T in a commit", p)
+			}
+			b.inside = err
+		}()
+		if err := b.start(v, v.clock.read(), changed); err != nil {
+			return Batch{}, err
+		}
+		for _, c := range b.calls {
+			b.run(c)
+		}
+		return b.finish()
+	}
+	return b
+}
+
+// start begins again at the state as it is, with the rows that this process has missed.
+func (b *batch) start(v *Vault, now readTime, changed []Row) error {
+	b.over.reset()
+	b.dirty, b.sealed, b.buf, b.lines = b.dirty[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
+	b.outcome, b.recorded = b.outcome[:0], b.recorded[:0]
+	b.head, b.sum = v.state.head, v.state.sum
+	b.view = v.view(now, &b.over)
+	if err := b.catchUp(changed); err != nil {
+		return err
+	}
+	b.now, b.behind = now.after(b.head.time)
+	return nil
+}
+
+// catchUp takes in rows that other processes, or a commit of unknown outcome, have written. The MAC of the head that came
+// with them must fit.
+func (b *batch) catchUp(changed []Row) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	var mac []byte
+	size := b.head.log.Size
+	for _, r := range changed {
+		switch r.Key {
+		case keyringKey:
+			continue
+		case headKey:
+			h, m, err := parseHead(r.Data)
+			if err != nil {
+				return err
+			}
+			if h.id != b.head.id || h.log.Size < size || h.generation != b.head.generation || h.time.Before(b.head.time) || r.Seq != h.log.Size-1 {
+				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
+			}
+			b.head, mac = h, m
+		default:
+			k, err := parseRowKey(r.Key)
+			if err != nil {
+				return err
+			}
+			row, err := decodeRow(k, r.Data)
+			if err != nil {
+				return err
+			}
+			b.put(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
+		}
+	}
+	return b.headMAC.verify(&b.head, b.sum, mac)
+}
+
+// put stages a row as it is stored.
+func (b *batch) put(k rowKey, e entry) {
+	b.sum.sub(b.get(k).mac)
+	b.sum.add(e.mac)
+	b.over.set(k, e)
+}
+
+// write stages a row that this batch changes. Its hash joins the sum when the batch is complete.
+func (b *batch) write(k rowKey, row any) {
+	old := b.get(k)
+	if !old.dirty {
+		b.dirty = append(b.dirty, k)
+	}
+	b.put(k, entry{row: row, seq: b.seq(), dirty: true})
+}
+
+// seq is the number of the line that is being written.
+func (b *batch) seq() int64 { return b.head.log.Size + int64(len(b.lines)) }
+
+// run decides one call at the head, on what the calls before it have left, and appends its record. This is where it counts:
+// every other writer is locked out.
+func (b *batch) run(c *call) {
+	p, r := c.plan, c.refused
+	if c.op == nil { // only to catch up
+		b.end(nil, false)
+		return
+	}
+	if !c.verbatim && c.failed == nil {
+		c.who.lookUp(b.view)
+		p, r = decide(b.view, c)
+		// What was refused on old rows, or opened or sealed by them, has to be done again.
+		if r == nil && (c.refused != nil || p.sight != c.plan.sight) {
+			if c.try < tries {
+				b.end(errAgain, false)
+				return
+			}
+			r = unsettled
+		}
+	}
+	c.settle(p, r)
+	if r == nil && c.failed == nil && !c.verbatim {
+		if c.op.burns {
+			c.record.Uses = b.burn(c.who.claims)
+		}
+		if c.op.apply != nil {
+			c.plan = p
+			c.op.apply(b, c)
+		}
+	}
+	b.append(c)
+	switch {
+	case c.failed != nil:
+		b.end(c.failed, true)
+	case r != nil:
+		b.end(r.error(), true)
+	default:
+		b.end(nil, true)
+	}
+}
+
+func (b *batch) end(err error, recorded bool) {
+	b.outcome, b.recorded = append(b.outcome, err), append(b.recorded, recorded)
+}
+
+// burn counts a use at every link that has a limit, and returns the counts.
+func (b *batch) burn(claims Claims) (uses []int) {
+	for i, l := range claims {
+		if l.Grant.MaxUses == 0 {
+			continue
+		}
+		if uses == nil {
+			uses = make([]int, len(claims))
+		}
+		t := b.token(l.ID)
+		t.Uses++
+		t.Expires = unix(claims[:i+1].expires(longestTTL))
+		uses[i] = t.Uses
+		b.write(rowKey{kind: 't', name: l.ID}, &t)
+	}
+	return uses
+}
+
+// append writes the line of a call's record.
+func (b *batch) append(c *call) {
+	c.record.Seq, c.record.Time = b.seq(), b.now
+	start := len(b.buf)
+	b.buf = c.record.AppendOpening(b.buf)
+	b.buf = append(b.buf, c.tail...)
+	b.lines = append(b.lines, b.buf[start:len(b.buf):len(b.buf)])
+}
+
+// finish advances the head over the new lines and returns what the store has to commit.
+func (b *batch) finish() (Batch, error) {
+	if len(b.lines) == 0 {
+		return Batch{}, nil
+	}
+	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0]}
+	for _, k := range b.dirty {
+		e := b.over.rows[k]
+		data, err := encodeRow(e.row)
+		if err != nil {
+			return Batch{}, err
+		}
+		key := k.String()
+		e.mac, e.dirty = rowMAC(b.rowMAC, key, e.seq, data), false
+		b.sum.add(e.mac)
+		b.over.rows[k] = e
+		out.Rows = append(out.Rows, Row{key, e.seq, data})
+	}
+	for _, line := range b.lines {
+		b.head.tree.Append(line)
+	}
+	b.head.log, b.head.time = b.head.tree.Head(), b.now
+	var err error
+	if b.headRow, err = b.head.append(b.headRow[:0], &b.headMAC, b.sum); err != nil {
+		return Batch{}, err
+	}
+	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.log.Size - 1, b.headRow})
+	b.rows = out.Rows
+	return out, nil
+}
+
+// records are those of the committed calls, for auditors.
+func (b *batch) records() []audit.Record {
+	var out []audit.Record
+	for i, c := range b.calls {
+		if b.recorded[i] {
+			out = append(out, c.record)
+		}
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Bounds of the queue and of one batch.
+const (
+	maxWaiting    = 65536
+	maxBatch      = 1024
+	maxBatchBytes = 4 << 20
+)
+
+// queue is the calls that wait for the committer.
+type queue struct {
+	mu    sync.Mutex
+	calls []*call
+	ready chan struct{} // holds one token while there may be calls
+	done  bool
+}
+
+func (q *queue) add(c *call) error {
+	q.mu.Lock()
+	if q.done {
+		q.mu.Unlock()
+		return ErrClosed
+	}
+	if len(q.calls) >= maxWaiting {
+		q.mu.Unlock()
+		return fmt.Errorf("%w: %w: %d operations wait", ErrNotRecorded, ErrBusy, maxWaiting)
+	}
+	q.calls = append(q.calls, c)
+	q.mu.Unlock()
+	q.wake()
+	return nil
+}
+
+func (q *queue) wake() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.done = true
+	q.mu.Unlock()
+	q.wake()
+}
+
+// take waits for calls and moves as many as fit one batch. It reports false at the end.
+func (q *queue) take(into []*call) ([]*call, bool) {
+	for {
+		q.mu.Lock()
+		if len(q.calls) > 0 {
+			break
+		}
+		done := q.done
+		q.mu.Unlock()
+		if done {
+			return nil, false
+		}
+		<-q.ready
+	}
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.calls) && n < maxBatch {
+		size += q.calls[n].size()
+		if n > 0 && size > maxBatchBytes {
+			break
+		}
+		n++
+	}
+	into = append(into, q.calls[:n]...)
+	rest := copy(q.calls, q.calls[n:])
+	clear(q.calls[rest:])
+	q.calls = q.calls[:rest]
+	return into, true
+}
+
+// size is about what a call adds to a batch.
+func (c *call) size() int { return len(c.tail) + len(c.sealed) + 4<<10 }
+
+// commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting.
+func (v *Vault) commit(ctx context.Context, c *call) error {
+	if err := v.queue.add(c); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// runCommitter gathers what waits and commits it, one batch after the other: one flush of the device for many callers.
+func (v *Vault) runCommitter() {
+	defer close(v.committed)
+	b := v.newBatch()
+	for {
+		var ok bool
+		if b.calls, ok = v.queue.take(b.calls[:0]); !ok {
+			break
+		}
+		v.commitBatch(b)
+		clear(b.calls)
+	}
+	if v.releaser != nil {
+		v.releaser.stop()
+	}
+}
+
+func (v *Vault) commitBatch(b *batch) {
+	b.inside = nil
+	err := v.broken
+	if err == nil {
+		err = v.store.Update(context.Background(), v.state.head.log.Size, b.update)
+	}
+	if err != nil {
+		if b.inside == nil && errors.Is(err, ErrConflict) {
+			err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
+		}
+		if errors.Is(b.inside, ErrTampered) || errors.Is(err, ErrTampered) {
+			v.broken = err // the state no longer fits the log: nothing is granted until the vault is opened again
+		}
+		v.fail(b, err)
+		return
+	}
+	v.mu.Lock()
+	for k, e := range b.over.rows {
+		v.state.set(k, e)
+	}
+	v.state.head = b.head
+	v.mu.Unlock()
+	v.deliver(b)
+}
+
+// fail answers every call of a batch that did not become durable, or may not have. What was to be revoked or frozen is
+// refused in this process from now on.
+func (v *Vault) fail(b *batch, err error) {
+	for _, c := range b.calls {
+		if c.op == opRevoke || c.op == opFreeze {
+			if c.refused == nil && !c.verbatim {
+				v.doomed.add(c.doom())
+			}
+		}
+		c.done <- fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// hostEntry is a parsed entry of Policy.Hosts.
+type hostEntry struct {
+	methods []string // empty: any
+	scheme  string
+	host    string
+	port    int
+	prefix  string // empty, or begins with a slash and does not end with one
+}
+
+// destination is where a use goes, as its record shows it.
+type destination struct {
+	method string
+	scheme string
+	host   string
+	port   int
+	path   string // escaped
+}
+
+func (d destination) isZero() bool { return d.host == "" }
+
+// String is host, or host:port where the port is not the scheme's.
+func (d destination) String() string {
+	if d.isZero() || d.port == defaultPort(d.scheme) {
+		return d.host
+	}
+	return d.host + ":" + strconv.Itoa(d.port)
+}
+
+func parseHost(entry string) (hostEntry, error) {
+	e := hostEntry{scheme: "https"}
+	rest := entry
+	if methods, after, ok := strings.Cut(entry, " "); ok {
+		rest = after
+		e.methods = strings.Split(methods, ",")
+		for _, m := range e.methods {
+			if !isMethod(m) {
+				return e, fmt.Errorf("methods are upper-case words joined by commas")
+			}
+		}
+	}
+	if after, ok := strings.CutPrefix(rest, "http://"); ok {
+		e.scheme, rest = "http", after
+	}
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		rest, e.prefix = rest[:i], rest[i:]
+		if e.prefix = strings.TrimSuffix(e.prefix, "/"); !isURLPath(e.prefix) {
+			return e, fmt.Errorf("prefix is a plain URL path")
+		}
+	}
+	var err error
+	e.host, e.port, err = parseAuthority(rest, e.scheme)
+	return e, err
+}
+
+func isMethod(m string) bool {
+	return m != "" && len(m) <= 16 && strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// parseAuthority reads host[:port]. One spelling: lower case, no trailing dot, no brackets but around IPv6.
+func parseAuthority(s, scheme string) (host string, port int, err error) {
+	host, port = s, defaultPort(scheme)
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		port, err = strconv.Atoi(s[i+1:])
+		if err != nil || port < 1 || port > 65535 || strconv.Itoa(port) != s[i+1:] {
+			return "", 0, fmt.Errorf("port is a number from 1 to 65535")
+		}
+		host = s[:i]
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		a, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		if err != nil || !a.Is6() || a.Is4In6() || a.Zone() != "" || host != "["+a.String()+"]" {
+			return "", 0, fmt.Errorf("IPv6 address in brackets, in its shortest form")
+		}
+		return host, port, nil
+	}
+	if !isHostname(host) {
+		return "", 0, fmt.Errorf("host is a lower-case name or an IP address, without wildcard or trailing dot")
+	}
+	return host, port, nil
+}
+
+// isHostname accepts lower-case DNS names and dotted IPv4. A name whose last label is a number must be an IPv4 address in
+// its usual form: 0x7f.1 and 127.1 are read as addresses by some dialers.
+func isHostname(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	last := ""
+	for label := range strings.SplitSeq(s, ".") {
+		last = label
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+				return false
+			}
+		}
+	}
+	if last[0] >= '0' && last[0] <= '9' {
+		a, err := netip.ParseAddr(s)
+		return err == nil && a.String() == s
+	}
+	return true
+}
+
+func defaultPort(scheme string) int {
+	if scheme == "http" {
+		return 80
+	}
+	return 443
+}
+
+// isURLPath accepts an escaped URL path that no server can resolve to another one: no dot segments, no escaped slash,
+// dot, backslash or control character.
+func isURLPath(p string) bool {
+	if p == "" {
+		return true
+	}
+	if p[0] != '/' || len(p) > maxURL {
+		return false
+	}
+	for _, c := range []byte(p) {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	plain, err := url.PathUnescape(p)
+	if err != nil || strings.Count(plain, "/") != strings.Count(p, "/") || strings.ContainsAny(p, "?#") {
+		return false
+	}
+	for _, c := range []byte(plain) {
+		if c < ' ' || c == 0x7f || c == '\\' || c == '%' {
+			return false
+		}
+	}
+	for segment := range strings.SplitSeq(plain[1:], "/") {
+		if segment == "." || segment == ".." || strings.HasPrefix(segment, "..;") || strings.HasPrefix(segment, ".;") {
+			return false
+		}
+	}
+	return true
+}
+
+// parseDestination reads the URL of a use.
+func parseDestination(method, raw string) (destination, error) {
+	if method == "" {
+		method = "GET"
+	}
+	if raw == "" || len(raw) > maxURL {
+		return destination{}, fmt.Errorf("URL: 1 to %d bytes", maxURL)
+	}
+	if !isMethod(method) {
+		return destination{}, fmt.Errorf("method is an upper-case word")
+	}
+	d := destination{method: method}
+	var rest string
+	switch {
+	case strings.HasPrefix(raw, "https://"):
+		d.scheme, rest = "https", raw[len("https://"):]
+	case strings.HasPrefix(raw, "http://"):
+		d.scheme, rest = "http", raw[len("http://"):]
+	default:
+		return d, fmt.Errorf("URL: https:// or http://, in lower case")
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, d.path = rest[:i], rest[i:]
+	}
+	var err error
+	if d.host, d.port, err = parseAuthority(authority, d.scheme); err != nil {
+		return destination{}, fmt.Errorf("URL: %w", err)
+	}
+	if !isURLPath(d.path) {
+		return destination{}, fmt.Errorf("URL: a plain path without query, fragment, dot segments or escaped slashes")
+	}
+	return d, nil
+}
+
+func (e hostEntry) matches(d destination) bool {
+	return e.scheme == d.scheme && e.host == d.host && e.port == d.port &&
+		(len(e.methods) == 0 || slices.Contains(e.methods, d.method)) &&
+		(d.path == e.prefix || strings.HasPrefix(d.path, e.prefix+"/"))
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+// Log reads the audit log and proves it. It changes nothing and reveals nothing, so it may be given to whoever watches. It
+// is safe for concurrent use, and holds nothing in the store between pages.
+type Log struct{ v *Vault }
+
+const (
+	pageLines  = 1000
+	followPoll = 100 * time.Millisecond
+)
+
+// Records returns the records that f matches, in order, up to the head at the time of the call; those of other processes
+// too. All lines are hashed on the way, and if they are not those of the log's head the last element is an ErrTampered: only
+// an iteration that ran to its end without an error has been checked.
+func (l *Log) Records(ctx context.Context, f audit.Filter) iter.Seq2[audit.Record, error] {
+	return l.records(ctx, f, false)
+}
+
+// Follow is Records that waits for more at the end, until ctx ends, whose error is the last element. To go on after a
+// restart, pass the sequence number behind the last record seen as f.Since.
+func (l *Log) Follow(ctx context.Context, f audit.Filter) iter.Seq2[audit.Record, error] {
+	return l.records(ctx, f, true)
+}
+
+func (l *Log) records(ctx context.Context, f audit.Filter, follow bool) iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
+		s := scan{v: l.v}
+		for {
+			goOn, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
+				if seq < f.Since {
+					return true, nil
+				}
+				r, err := audit.ParseRecord(line)
+				if err != nil {
+					return false, fmt.Errorf("%w: record %d cannot be read", ErrTampered, seq)
+				}
+				return !f.Match(r) || yield(r, nil), nil
+			})
+			if err == nil && goOn && follow {
+				err = s.wait(ctx)
+			}
+			if err != nil {
+				yield(audit.Record{}, fmt.Errorf("vault: log: %w", err))
+				return
+			}
+			if !goOn || !follow {
+				return
+			}
+		}
+	}
+}
+
+// scan walks the log, hashing, from head to head.
+type scan struct {
+	v    *Vault
+	tree audit.Tree
+	size int64
+}
+
+// next calls f with every line up to the head as it is now, then compares the hashes with it. It reports false if f did.
+func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, error)) (bool, error) {
+	h, err := s.v.catchUp(ctx)
+	if err != nil {
+		return false, err
+	}
+	for s.size < h.Size {
+		lines, err := s.v.lines(ctx)(s.size, int(min(pageLines, h.Size-s.size)))
+		if err != nil {
+			return false, err
+		}
+		if len(lines) == 0 {
+			return false, fmt.Errorf("%w: the log ends before record %d", ErrTampered, s.size)
+		}
+		for _, line := range lines {
+			goOn, err := f(s.size, line)
+			if err != nil || !goOn {
+				return false, err
+			}
+			s.tree.Append(line)
+			s.size++
+		}
+	}
+	if s.tree.Head() != h {
+		return false, fmt.Errorf("%w: the lines of the log are not those of its head", ErrTampered)
+	}
+	return true, nil
+}
+
+// wait returns when there is another line.
+func (s *scan) wait(ctx context.Context) error {
+	t := time.NewTicker(followPoll)
+	defer t.Stop()
+	for {
+		lines, err := s.v.lines(ctx)(s.size, 1)
+		if err != nil || len(lines) > 0 {
+			return err
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lines pages through the log, as long as the vault is open.
+func (v *Vault) lines(ctx context.Context) audit.Lines {
+	return func(from int64, n int) ([][]byte, error) {
+		if err := v.enter(); err != nil {
+			return nil, err
+		}
+		defer v.leave()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return v.store.Lines(ctx, from, n)
+	}
+}
+
+// catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
+// answers with the head that it knows.
+func (v *Vault) catchUp(ctx context.Context) (audit.Head, error) {
+	if err := v.enter(); err != nil {
+		return audit.Head{}, err
+	}
+	defer v.leave()
+	err := v.commit(ctx, &call{done: make(chan error, 1)})
+	if errors.Is(err, ErrTampered) || ctx.Err() != nil {
+		return audit.Head{}, errors.Join(err, ctx.Err())
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.head.log, nil
+}
+
+// Key returns the public key of the log, as note.NewVerifier reads it. Its name is "keyward/" and the vault's id. Keep it,
+// and a checkpoint, where the keeper of the vault cannot change them.
+func (l *Log) Key() string { return l.v.keys.verifier }
+
+// Checkpoint signs the head of the log as it is now.
+func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
+	h, err := l.v.catchUp(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("vault: checkpoint: %w", err)
+	}
+	return audit.Sign(h, l.v.keys.id.origin(), l.v.keys.signer)
+}
+
+// Prove returns a record's line and the proof that the log of the checkpoint has it, for audit.CheckRecord. It reads the
+// log once.
+func (l *Log) Prove(ctx context.Context, seq int64, checkpoint []byte) (line []byte, p audit.Proof, err error) {
+	h, err := audit.ParseCheckpoint(checkpoint, l.Key())
+	if err != nil {
+		return nil, nil, fmt.Errorf("vault: prove: %w", err)
+	}
+	if seq < 0 || seq >= h.Size {
+		return nil, nil, fmt.Errorf("vault: prove: %w: the checkpoint covers records 0 to %d", ErrInvalid, h.Size-1)
+	}
+	lines := l.v.lines(ctx)
+	one, err := lines(seq, 1)
+	if err == nil && len(one) != 1 {
+		err = fmt.Errorf("%w: the log ends before record %d", ErrTampered, seq)
+	}
+	if err == nil {
+		p, err = audit.ProveRecord(seq, h.Size, lines)
+	}
+	if err == nil && audit.CheckRecord(one[0], seq, h, p) != nil {
+		err = fmt.Errorf("%w: the log is not that of the checkpoint", ErrTampered)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("vault: prove: %w", err)
+	}
+	return one[0], p, nil
+}
+
+// ProveConsistent returns the proof that the log of a newer checkpoint begins with that of an older one, for
+// audit.CheckConsistent.
+func (l *Log) ProveConsistent(ctx context.Context, older, newer []byte) (audit.Proof, error) {
+	from, err := audit.ParseCheckpoint(older, l.Key())
+	if err != nil {
+		return nil, fmt.Errorf("vault: prove: older: %w", err)
+	}
+	to, err := audit.ParseCheckpoint(newer, l.Key())
+	if err != nil {
+		return nil, fmt.Errorf("vault: prove: newer: %w", err)
+	}
+	p, err := audit.ProveConsistent(from.Size, to.Size, l.v.lines(ctx))
+	if err == nil && audit.CheckConsistent(from, to, p) != nil {
+		err = fmt.Errorf("%w: the checkpoints do not fit: the log was forked or changed", ErrTampered)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: prove: %w", err)
+	}
+	return p, nil
+}
+
+// Export writes the whole log with a checkpoint of it, for audit.Verify and for jq.
+func (l *Log) Export(ctx context.Context, w io.Writer) error {
+	h, err := l.v.catchUp(ctx)
+	if err != nil {
+		return fmt.Errorf("vault: export: %w", err)
+	}
+	checkpoint, err := audit.Sign(h, l.v.keys.id.origin(), l.v.keys.signer)
+	if err == nil {
+		err = audit.WriteExport(w, checkpoint, h.Size, l.v.lines(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("vault: export: %w", err)
+	}
+	return nil
+}
+
+// Verify checks the whole log as audit.Verify checks an export of it: every line against the head, and every earlier
+// checkpoint. What does not hold is an ErrTampered; errors.As finds the *audit.TamperError.
+func (l *Log) Verify(ctx context.Context, earlier ...[]byte) error {
+	r, w := io.Pipe()
+	exported := make(chan error, 1)
+	go func() {
+		err := l.Export(ctx, w)
+		w.CloseWithError(err)
+		exported <- err
+	}()
+	_, err := audit.Verify(r, l.Key(), earlier...)
+	r.CloseWithError(io.ErrClosedPipe)
+	if failed := <-exported; failed != nil && !errors.Is(failed, io.ErrClosedPipe) {
+		return fmt.Errorf("vault: verify: %w", failed)
+	}
+	if err != nil {
+		return fmt.Errorf("vault: verify: %w: %w", ErrTampered, err)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+const (
+	labelRow  = "row"
+	labelHead = "head"
+	pageRows  = 1000
+)
+
+var errNotEmpty = errors.New("the store is no longer empty")
+
+func open(ctx context.Context, cfg Config) (*Vault, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	v := &Vault{
+		store: cfg.Store, state: newState(), clock: newClock(cfg.Now), opening: newID(),
+		maxTTL: cfg.MaxTTL, committed: make(chan struct{}), queue: queue{ready: make(chan struct{}, 1)},
+	}
+	if v.maxTTL == 0 {
+		v.maxTTL = 24 * time.Hour
+	}
+	v.log.v = v
+	rows, err := v.store.Rows(ctx, "", 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		err = v.create(ctx, cfg.Root)
+	}
+	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
+		err = v.load(ctx, cfg.Root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.issuer, v.builtin = hmacIssuer{v.keys.tokens, v.keys.id}, cfg.Issuer == nil
+	if cfg.Issuer != nil {
+		if v.issuer = cfg.Issuer(v.issuer); v.issuer == nil {
+			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
+		}
+	}
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
+		v.releaser = newReleaser(cfg)
+	}
+	go v.runCommitter()
+	return v, nil
+}
+
+// create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
+func (v *Vault) create(ctx context.Context, root RootKey) error {
+	if lines, err := v.store.Lines(ctx, 0, 1); err != nil || len(lines) > 0 {
+		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
+	}
+	keys, plaintext, err := newKeyring()
+	if err != nil {
+		return err
+	}
+	blob, err := sealKeyring(ctx, root, keys.id, plaintext)
+	clear(plaintext)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(keyringJSON{blob})
+	if err != nil {
+		return err
+	}
+	v.use(keys)
+	v.state.head = head{id: keys.id, generation: keys.generation}
+	b := v.newBatch()
+	c := &call{op: opCreate, verbatim: true}
+	c.record = audit.Record{Op: opCreate.name, Outcome: audit.Granted, Detail: keys.verifier}
+	c.writeRecord()
+	err = v.store.Update(ctx, 0, func(changed []Row) (Batch, error) {
+		if len(changed) > 0 {
+			return Batch{}, errNotEmpty
+		}
+		if err := b.start(v, v.clock.read(), nil); err != nil {
+			return Batch{}, err
+		}
+		b.run(c)
+		b.sealed = append(b.sealed, Row{keyringKey, 0, data})
+		return b.finish()
+	})
+	if err != nil {
+		v.state = newState()
+		return err
+	}
+	v.state.head = b.head
+	return nil
+}
+
+type keyringJSON struct {
+	Keyring []byte `json:"keyring"`
+}
+
+func (v *Vault) use(keys *keyring) {
+	v.keys, v.sealer = keys, newSealer(keys, v.store)
+}
+
+// load opens an existing vault. It pages through the deciding rows as they were at the head or later, then takes in what has
+// changed since while every writer is locked out, and compares the sum with the MAC of the head.
+func (v *Vault) load(ctx context.Context, root RootKey) error {
+	h, mac, err := v.loadHead(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := v.loadKeyring(ctx, root, h.id)
+	if err != nil {
+		return err
+	}
+	v.use(keys)
+	b := v.newBatch()
+	if err := v.loadRows(ctx, b); err != nil {
+		return err
+	}
+	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
+		for _, r := range changed {
+			if r.Key == headKey {
+				h, mac, err = parseHead(r.Data)
+			} else if r.Key != keyringKey {
+				err = v.loadRow(b, r)
+			}
+			if err != nil {
+				return Batch{}, err
+			}
+		}
+		return Batch{}, b.headMAC.verify(&h, v.state.sum, mac)
+	})
+	if err != nil {
+		return err
+	}
+	if h.id != keys.id || h.generation != keys.generation {
+		return fmt.Errorf("%w: head and keyring do not belong together", ErrTampered)
+	}
+	v.state.head = h
+	if lines, err := v.store.Lines(ctx, h.log.Size-1, 1); err != nil || len(lines) != 1 {
+		return errors.Join(err, fmt.Errorf("%w: the log is shorter than its head", ErrTampered))
+	}
+	return nil
+}
+
+func (v *Vault) loadHead(ctx context.Context) (head, []byte, error) {
+	rows, err := v.store.Rows(ctx, headKey, 1)
+	if err != nil {
+		return head{}, nil, err
+	}
+	if len(rows) != 1 || rows[0].Key != headKey {
+		return head{}, nil, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
+	}
+	return parseHead(rows[0].Data)
+}
+
+func (v *Vault) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyring, error) {
+	rows, err := v.store.Rows(ctx, keyringKey, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 || rows[0].Key != keyringKey {
+		return nil, fmt.Errorf("%w: the store has no keyring", ErrTampered)
+	}
+	var j keyringJSON
+	if err := decodeStrict(rows[0].Data, &j); err != nil {
+		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
+	}
+	return openKeyring(ctx, root, id, j.Keyring)
+}
+
+// loadRows reads all rows but the sealed values, which come last in the order of keys.
+func (v *Vault) loadRows(ctx context.Context, b *batch) error {
+	for from := ""; ; {
+		rows, err := v.store.Rows(ctx, from, pageRows)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r.Key >= "x:" {
+				return nil
+			}
+			if r.Key == headKey || r.Key == keyringKey {
+				continue
+			}
+			if err := v.loadRow(b, r); err != nil {
+				return err
+			}
+		}
+		if len(rows) < pageRows {
+			return nil
+		}
+		from = rows[len(rows)-1].Key + "\x00"
+	}
+}
+
+func (v *Vault) loadRow(b *batch, r Row) error {
+	k, err := parseRowKey(r.Key)
+	if err != nil {
+		return err
+	}
+	row, err := decodeRow(k, r.Data)
+	if err != nil {
+		return err
+	}
+	v.state.set(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
+	return nil
+}

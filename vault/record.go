@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"github.com/keyward-go/keyward/audit"
+)
+
+// writeRecord fills in the record of a call and encodes all of it that the caller knows. The committer adds sequence, time,
+// outcome, cause and uses. No field is ever set from a value, a token or a key.
+func (c *call) writeRecord() {
+	if c.verbatim {
+		c.tail = c.record.AppendRest(c.tail[:0])
+		return
+	}
+	r := audit.Record{Op: c.op.name}
+	who := c.who
+	r.Operator = who.operator
+	if who.from.IsValid() {
+		r.Addr = who.from.String()
+	}
+	if len(who.claims) > 0 {
+		r.Token = who.claims.last().ID
+	}
+	if len(who.claims) > 0 && who.operator == "" {
+		top := who.claims[min(who.claims.first(), len(who.claims)-1)].Grant
+		r.Agent, r.Run, r.User, r.Tenant = who.claims.agent(), top.Run, top.User, top.Tenant
+	}
+	// What is malformed may be anything, a value pasted into the wrong argument too; and what an unknown caller writes is
+	// not worth the room.
+	if c.malformed == nil {
+		r.Path, r.Version, r.Target = c.req.Path, c.req.Version, c.target
+		r.Method, r.Host = c.dest.method, c.dest.String()
+		if c.plan.number != 0 {
+			r.Version = c.plan.number
+		}
+		if who.refused == nil {
+			r.Reason, r.Call, r.Metadata, r.Detail = c.req.Reason, c.req.Call, c.req.Metadata, c.detail
+		}
+	}
+	c.record = r
+	c.tail = r.AppendRest(make([]byte, 0, 256))
+}
+
+// settle fills in what the committer knows.
+func (c *call) settle(p plan, r *refusal) {
+	switch {
+	case c.verbatim:
+	case c.failed != nil:
+		c.record.Outcome, c.record.Cause = audit.Failed, causeOf(c.failed)
+	case r != nil:
+		c.record.Outcome, c.record.Cause = audit.Denied, r.cause
+	default:
+		c.record.Outcome = audit.Granted
+		if p.override != "" {
+			c.record.Cause = "override:" + p.override
+		}
+	}
+}

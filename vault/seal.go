@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"sync"
+)
+
+// sealer seals values, each version under a data key of its own, and opens them. It is safe for concurrent use.
+type sealer struct {
+	keys   *keyring
+	store  Store
+	mu     sync.Mutex
+	sealed *cache[[]byte]      // by hash of the sealed row
+	opened *cache[cipher.AEAD] // data keys, by the same
+	marks  sync.Pool           // of keyed hashes for fingerprints
+}
+
+const (
+	cacheBytes  = 32 << 20
+	aeadBytes   = 800 // measured: an AES-256-GCM with its tables
+	dataKeyLen  = 32
+	maxSealed   = maxValue + 64
+	labelValue  = "keyward value v1"
+	labelKey    = "keyward dek v1"
+	fingerprint = "fingerprint"
+)
+
+func newSealer(k *keyring, s Store) *sealer {
+	return &sealer{
+		keys: k, store: s,
+		sealed: newCache[[]byte](cacheBytes), opened: newCache[cipher.AEAD](cacheBytes),
+		marks: sync.Pool{New: func() any { return k.sub(fingerprint) }},
+	}
+}
+
+// bind is the associated data of a value or data key: label, vault id, path and version, each length-prefixed. It ties
+// them to where they stand.
+func (s *sealer) bind(label, path string, version int) []byte {
+	b := make([]byte, 0, 4*5+len(label)+len(s.keys.id)+len(path)+8)
+	b = appendPrefixed(b, []byte(label))
+	b = appendPrefixed(b, s.keys.id[:])
+	b = appendPrefixed(b, []byte(path))
+	return appendPrefixed(b, binary.BigEndian.AppendUint64(nil, uint64(version)))
+}
+
+// seal encrypts a value under a fresh data key and wraps that with the keyring's. It fills the row's key, sum and
+// fingerprint, and returns the sealed row.
+func (s *sealer) seal(path string, version int, value []byte, row *versionRow) ([]byte, error) {
+	var key [dataKeyLen]byte
+	_, _ = rand.Read(key[:]) // never fails
+	defer clear(key[:])
+	a, err := newDataKey(key[:])
+	if err != nil {
+		return nil, err
+	}
+	if row.DataKey, err = s.keys.wrap.Encrypt(key[:], s.bind(labelKey, path, version)); err != nil {
+		return nil, fmt.Errorf("wrap the data key: %w", err)
+	}
+	sealed := a.Seal(nil, nil, value, s.bind(labelValue, path, version))
+	row.Sum = sha256.Sum256(sealed)
+	row.Fingerprint = s.fingerprint(value)
+	return sealed, nil
+}
+
+// newDataKey is AES-256-GCM that puts a random nonce in front. Each data key seals once.
+func newDataKey(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// open loads a version and decrypts it into a buffer of its own: step 4 of the door.
+func (s *sealer) open(ctx context.Context, path string, version int, row *versionRow) ([]byte, error) {
+	sealed, err := s.load(ctx, path, version, row)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	a, ok := s.opened.get(row.Sum)
+	s.mu.Unlock()
+	if !ok {
+		key, err := s.keys.wrap.Decrypt(row.DataKey, s.bind(labelKey, path, version))
+		if err != nil || len(key) != dataKeyLen {
+			return nil, fmt.Errorf("%w: a data key does not belong to its version", ErrTampered)
+		}
+		defer clear(key)
+		if a, err = newDataKey(key); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.opened.put(row.Sum, a, aeadBytes)
+		s.mu.Unlock()
+	}
+	value, err := a.Open(nil, nil, sealed, s.bind(labelValue, path, version))
+	if err != nil {
+		return nil, fmt.Errorf("%w: a value does not belong to its version", ErrTampered)
+	}
+	return value, nil
+}
+
+// load reads the sealed row, whose hash the deciding row holds.
+func (s *sealer) load(ctx context.Context, path string, version int, row *versionRow) ([]byte, error) {
+	s.mu.Lock()
+	sealed, ok := s.sealed.get(row.Sum)
+	s.mu.Unlock()
+	if ok {
+		return sealed, nil
+	}
+	key := rowKey{'x', path, version}.String()
+	rows, err := s.store.Rows(ctx, key, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read the sealed value: %w", err)
+	}
+	if len(rows) != 1 || rows[0].Key != key || len(rows[0].Data) > maxSealed || sha256.Sum256(rows[0].Data) != row.Sum {
+		return nil, fmt.Errorf("%w: a sealed value is not the one that was put", ErrTampered)
+	}
+	s.mu.Lock()
+	s.sealed.put(row.Sum, rows[0].Data, len(rows[0].Data))
+	s.mu.Unlock()
+	return rows[0].Data, nil
+}
+
+// fingerprint is the first 16 bytes of the keyed hash of a value. It answers "which secret is this leaked value" without
+// storing the value.
+func (s *sealer) fingerprint(value []byte) (f [16]byte) {
+	h := s.marks.Get().(hash.Hash)
+	defer s.marks.Put(h)
+	h.Reset()
+	h.Write(value)
+	var out [sha256.Size]byte
+	copy(f[:], h.Sum(out[:0]))
+	return f
+}
+
+func sameFingerprint(a, b [16]byte) bool { return hmac.Equal(a[:], b[:]) }

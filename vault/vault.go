@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Config says what a vault is made of.
+type Config struct {
+	// Store holds the vault. Required. Open takes it over, also when Open fails: Close closes it.
+	Store Store
+	// Root seals the keyring. Required. It is asked at Open only.
+	Root RootKey
+	// Auditors must accept each batch of records before anything of it is released: an error, a panic or a missed
+	// deadline of one is ErrNotRecorded for every caller of the batch.
+	Auditors []Auditor
+	// Observers are told after the release. What they answer changes nothing.
+	Observers []Auditor
+	// AuditTimeout is how long one batch may take an Auditor. If zero, 5 s.
+	AuditTimeout time.Duration
+	// Issuer wraps the built-in TokenIssuer. If nil, the built-in one is used as it is.
+	Issuer func(builtin TokenIssuer) TokenIssuer
+	// MaxTTL is the longest life of a token, at issue and at use. If zero, 24 h; at most 30 days.
+	MaxTTL time.Duration
+	// Now is the wall clock. If nil, time.Now. It is called from several goroutines, also while the store is locked:
+	// it must be quick and must not call the vault.
+	Now func() time.Time
+}
+
+// Vault composes a Store, a root key, a TokenIssuer and Auditors. It opens, closes and hands out authority; never hand it
+// to an agent. It is safe for concurrent use.
+type Vault struct {
+	store   Store
+	keys    *keyring
+	sealer  *sealer
+	issuer  TokenIssuer
+	builtin bool // the issuer is the built-in one
+	clock   clock
+	maxTTL  time.Duration
+	opening string // names this opening to spawned tokens
+
+	mu     sync.RWMutex
+	state  *state
+	broken error // why nothing is committed any more; the committer's own
+
+	queue     queue
+	committed chan struct{} // closed when the committer is done
+	releaser  *releaser     // nil without auditors
+	refusals  refusals
+	doomed    doomed
+	spawns    set[string]
+	log       Log
+
+	life     sync.RWMutex
+	closed   bool
+	inFlight sync.WaitGroup
+	closing  sync.Once
+	closeErr error
+}
+
+// Operator returns full authority under a name, which is recorded: for the code that opened the vault. A name that is not
+// one is refused at first use.
+func (v *Vault) Operator(name string) *Operator {
+	return &Operator{&Session{v: v, operator: &name}}
+}
+
+// Remote returns the operator who holds a kw_op_… credential and calls from an address. Each call checks the credential;
+// a bad one is refused, and recorded, at its first use.
+func (v *Vault) Remote(cred Token, from netip.Addr) *Operator {
+	return &Operator{&Session{v: v, token: cred, remote: true, from: from}}
+}
+
+// Session returns the vault as the holder of a token (kw_tok_…) or agent key (kw_agent_…) sees it who calls from an address;
+// the zero Addr is this process. A bad token is refused, and recorded, at its first use.
+func (v *Vault) Session(tok Token, from netip.Addr) *Session {
+	return &Session{v: v, token: tok, from: from}
+}
+
+// Log returns the audit log, to be given to whoever watches.
+func (v *Vault) Log() *Log { return &v.log }
+
+// Close waits for the calls that are under way, writes what is still to be recorded, and closes the store. Later calls
+// answer ErrClosed. A second Close returns what the first did. It does not wait for functions given to Use and Spawn.
+func (v *Vault) Close() error {
+	v.closing.Do(func() {
+		v.life.Lock()
+		v.closed = true
+		v.life.Unlock()
+		v.inFlight.Wait()
+		flushed := v.refusals.stop(v)
+		v.queue.close()
+		<-v.committed
+		v.closeErr = errors.Join(flushed, v.store.Close())
+	})
+	return v.closeErr
+}
+
+// enter counts a call in, unless the vault is closed.
+func (v *Vault) enter() error {
+	v.life.RLock()
+	defer v.life.RUnlock()
+	if v.closed {
+		return fmt.Errorf("vault: %w", ErrClosed)
+	}
+	v.inFlight.Add(1)
+	return nil
+}
+
+func (v *Vault) leave() { v.inFlight.Done() }
+
+// look calls f with the state as this process knows it. f does not keep it.
+func (v *Vault) look(f func(view)) {
+	now := v.clock.read()
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	f(v.view(now, nil))
+}
+
+// view is the state at a time; the caller holds mu, or is the committer.
+func (v *Vault) view(now readTime, over *staging) view {
+	w := view{state: v.state, over: over, v: v}
+	w.now, w.behind = now.after(v.state.head.time)
+	return w
+}
+
+func (c Config) check() error {
+	switch {
+	case c.Store == nil:
+		return fmt.Errorf("%w: Config.Store is required: sqlite.Open or memory.New", ErrInvalid)
+	case c.Root == nil:
+		return fmt.Errorf("%w: Config.Root is required: kms.KeyFile, kms.Passphrase or kms.Wrapper", ErrInvalid)
+	case c.MaxTTL < 0 || c.MaxTTL > 0 && c.MaxTTL < time.Second || c.MaxTTL > longestTTL:
+		return fmt.Errorf("%w: Config.MaxTTL: a second to %s, or zero for 24 h", ErrInvalid, longestTTL)
+	case c.AuditTimeout < 0:
+		return fmt.Errorf("%w: Config.AuditTimeout: zero for 5 s, or more", ErrInvalid)
+	}
+	for _, a := range append(append([]Auditor(nil), c.Auditors...), c.Observers...) {
+		if a == nil {
+			return fmt.Errorf("%w: a nil Auditor", ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// Open opens the vault that lives in cfg.Store; an empty store becomes a new vault. It reads every deciding row and checks
+// them against the head of the log. ctx bounds Open only.
+//
+// Errors: ErrInvalid (configuration, or a newer format), ErrWrongKey, ErrNoKey, ErrKMSUnavailable (the root), ErrTampered
+// (the store holds something else than what keyward wrote, or is not a vault), and those of the store.
+func Open(ctx context.Context, cfg Config) (*Vault, error) {
+	v, err := open(ctx, cfg)
+	if err != nil {
+		if cfg.Store != nil {
+			err = errors.Join(err, cfg.Store.Close())
+		}
+		return nil, fmt.Errorf("vault: open: %w", err)
+	}
+	return v, nil
+}
