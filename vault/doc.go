@@ -1,4 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package vault is the one door through which an agent reaches a credential.
+//
+// A program opens a [Vault] over a [Store] and a [RootKey]. The code that opened it is an [Operator]: it puts values in
+// and issues tokens. An agent is given a [Session], the vault seen through one token. Every call of either is decided,
+// recorded durably in a log that can be proved, and only then answered; refusals too.
+//
+// # The way of a call
+//
+// Every operation is one call of Vault.do (door.go), which takes numbered steps:
+//
+//  1. refuse malformed input: request.go, host.go
+//  2. authenticate the credential: identity.go, token.go, issuer.go
+//  3. decide, a pure function of request and state: decide.go, state.go
+//  4. load the sealed version and open it into a private buffer: load.go, seal.go
+//  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
+//     record, commit: record.go, commit.go, batch.go, apply.go
+//  6. release the value: session.go, secret.go
+//
+// The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is
+// then. So revocation, freezing and counting are exact between goroutines, processes and machines, and what step 3
+// decided early is only a hint. Calls that wait at the same time share one commit.
+//
+// # Tokens
+//
+// A token is a chain of HMACs in the manner of macaroons (Birgisson and others, NDSS 2014). Any holder can narrow it,
+// without the vault, and nobody can widen it: what it may do is what all its links allow. Its text is
+//
+//	kw_tok_ ‖ base64url without padding of the bytes ‖ six base62 digits (0-9 A-Z a-z) of the CRC-32 (IEEE) of all before
+//
+// and its bytes, with integers big-endian,
+//
+//	version(1)=1 ‖ token key id(4) ‖ count(1) ‖ blocks ‖ tag(32)
+//	block = type(1) ‖ length(2) ‖ fields      type: 1 grant, 2 narrowing, 3 key
+//	field = number(1) ‖ length(2) ‖ bytes     ascending, each at most once, none empty
+//	tag₀  = HMAC-SHA256(token key, "keyward token v1" ‖ vault id ‖ version ‖ token key id ‖ block₀)
+//	tagᵢ  = HMAC-SHA256(tagᵢ₋₁, blockᵢ)
+//
+// The fields are 1 id (16 random bytes), 2 issued and 3 expires (Unix seconds, 8 bytes), 4 scopes (canonical text of
+// [scope.Set]), 5 agent, 6 run, 7 user, 8 tenant, 9 description, 10 max uses (8), 11 networks (CIDR text, one space
+// between two), 12 opening (16). A key block stands only first and never alone; a grant is first or behind a key; all else
+// is narrowing. A token has at most 8 blocks and 4,096 bytes of text. Whatever does not encode to the same bytes again
+// is refused.
+//
+// The credential of another process (see [Key]) is kw_agent_ or kw_op_ ‖ base64url of 32 random bytes ‖ checksum as above;
+// the vault keeps the SHA-256 of its text.
+//
+// # Rows
+//
+// What decides lies in rows of JSON, each under a key: "s:<path>" (policy, next number), "v:<path>:<n>" (created, reason,
+// metadata, fingerprint, wrapped data key, SHA-256 of the sealed row; or gone), "t:<link id>" (uses, revoked, expires;
+// written at the first counted use or at revocation), "k:<id>" (agent key or operator), "f:<kind>:<value>" (freeze). Every
+// process holds them in memory. "x:<path>:<n>" is a sealed value, read when it is needed; "keyring" is below, and "head" is
+// the size, root and right edge of the log, the effective time, and the HMAC-SHA256, under the state key's label "head", of
+//
+//	vault id(16) ‖ format(4) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ keyring generation(4) ‖
+//	purged(8) ‖ sum(32)
+//
+// where sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
+// all deciding rows. So a row that is changed, dropped, added or put back is found when the vault is opened, and rows that
+// other processes write are checked as they come in.
+//
+// # Sealing
+//
+// Each version has a data key of 32 random bytes. The value is AES-256-GCM under it (nonce in front), with the associated
+// data "keyward value v1", vault id, path, version(8), each behind its length(4). The data key is wrapped with the
+// keyring's Tink AEAD under the same with "keyward dek v1". The keyring is
+//
+//	"kwkr" ‖ version(1)=1 ‖ RootKey ciphertext of format(4) ‖ vault id, generation(4) and four Tink keysets, each behind
+//	its length(4): AEAD, token PRF, state PRF, Ed25519
+//
+// with "kwkr", the version and the vault id as associated data. A label's key is HMAC-SHA256(state PRF key, "keyward " ‖
+// label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
+//
+// # What it does not stop
+//
+// Hostile code inside the vault's process or under its user id; who holds both the root key and the store; an agent that
+// misuses what it may use. A value that was revealed cannot be called back. Paths, names, metadata and records are stored
+// in the clear. An old copy of everything, put back together, is not seen by the vault alone: keep a checkpoint elsewhere.
+//
+// The formats are version 1. The API is not yet stable.
 package vault

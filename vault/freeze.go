@@ -23,7 +23,7 @@ func (f Frozen) row() rowKey { return rowKey{kind: 'f', name: f.Kind + ":" + f.V
 
 // target is how a record names the freeze; nothing if it is malformed.
 func (f Frozen) target() string {
-	if (&call{frozen: f}).checkFrozen() != nil {
+	if f.check() != nil {
 		return ""
 	}
 	return f.Kind + ":" + f.Value
@@ -34,8 +34,9 @@ func frozenOf(k rowKey) (f Frozen) {
 	return f
 }
 
-func (c *call) checkFrozen() error {
-	f := c.frozen
+func (c *call) checkFrozen() error { return c.frozen.check() }
+
+func (f Frozen) check() error {
 	switch f.Kind {
 	case kindPath:
 		return scope.CheckPattern(f.Value)

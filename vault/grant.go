@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/scope"
@@ -92,8 +93,8 @@ func (g Grant) check() error {
 	switch {
 	case g.Agent != "" && !isAgent(g.Agent):
 		return fmt.Errorf("agent: names of 1 to 64 of A-Z a-z 0-9 _ - joined by /, at most 128 bytes")
-	case len(g.Description) > maxDescription:
-		return fmt.Errorf("description: at most %d bytes", maxDescription)
+	case len(g.Description) > maxDescription || !utf8.ValidString(g.Description):
+		return fmt.Errorf("description: at most %d bytes of UTF-8", maxDescription)
 	case g.MaxUses < 0:
 		return fmt.Errorf("max uses: zero (not limited) or more")
 	case len(g.Networks) > maxNetworks:

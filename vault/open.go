@@ -16,6 +16,9 @@ const (
 	labelRow  = "row"
 	labelHead = "head"
 	pageRows  = 1000
+
+	sealedRows   = "x:" // the sealed values come last
+	behindSealed = "x;"
 )
 
 var errNotEmpty = errors.New("the store is no longer empty")
@@ -177,7 +180,7 @@ func (v *Vault) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*key
 	return openKeyring(ctx, root, id, j.Keyring)
 }
 
-// loadRows reads all rows but the sealed values, which come last in the order of keys.
+// loadRows reads all rows but the sealed values.
 func (v *Vault) loadRows(ctx context.Context, b *batch) error {
 	for from := ""; ; {
 		rows, err := v.store.Rows(ctx, from, pageRows)
@@ -185,8 +188,8 @@ func (v *Vault) loadRows(ctx context.Context, b *batch) error {
 			return err
 		}
 		for _, r := range rows {
-			if r.Key >= "x:" {
-				return nil
+			if r.Key >= sealedRows {
+				return v.noneBehind(ctx)
 			}
 			if r.Key == headKey || r.Key == keyringKey {
 				continue
@@ -200,6 +203,15 @@ func (v *Vault) loadRows(ctx context.Context, b *batch) error {
 		}
 		from = rows[len(rows)-1].Key + "\x00"
 	}
+}
+
+// noneBehind refuses a store with rows behind the sealed values: format 1 has none.
+func (v *Vault) noneBehind(ctx context.Context) error {
+	rows, err := v.store.Rows(ctx, behindSealed, 1)
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("%w: unknown row", ErrTampered)
+	}
+	return err
 }
 
 func (v *Vault) loadRow(b *batch, r Row) error {

@@ -3,6 +3,8 @@
 package vault
 
 import (
+	"fmt"
+
 	"github.com/keyward-go/keyward/audit"
 )
 
@@ -40,7 +42,17 @@ func (c *call) writeRecord() {
 	}
 	c.record = r
 	c.tail = r.AppendRest(make([]byte, 0, 256))
+	if len(c.tail) > maxTail { // the limits of the parts add up to less
+		c.refused, c.malformed = tooLong, tooLong
+		r.Reason, r.Call, r.Metadata, r.Detail = "", "", nil, ""
+		c.record, c.tail = r, r.AppendRest(c.tail[:0])
+	}
 }
+
+// maxTail leaves room for what the committer adds to a line of at most 16 KiB.
+const maxTail = 15 << 10
+
+var tooLong = invalid(fmt.Errorf("the record would have more than %d bytes", maxTail))
 
 // settle fills in what the committer knows.
 func (c *call) settle(p plan, r *refusal) {

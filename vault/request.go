@@ -5,6 +5,7 @@ package vault
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/scope"
@@ -63,15 +64,19 @@ func checkText(reason, call string, metadata map[string]string) error {
 	case len(metadata) > maxKeys:
 		return fmt.Errorf("metadata: at most %d keys", maxKeys)
 	}
-	n := 0
+	n, valid := 0, utf8.ValidString(reason) && utf8.ValidString(call)
 	for k, v := range metadata {
+		valid = valid && utf8.ValidString(k) && utf8.ValidString(v)
 		if n += len(k) + len(v); n > maxMetadata {
 			break
 		}
 		n += audit.EscapedLen(k) - len(k) + audit.EscapedLen(v) - len(v) + len(`"":"",`)
 	}
-	if n > maxMetadata {
+	switch {
+	case n > maxMetadata:
 		return fmt.Errorf("metadata: at most %d bytes, escaped", maxMetadata)
+	case !valid:
+		return fmt.Errorf("reason, call and metadata are UTF-8")
 	}
 	return nil
 }

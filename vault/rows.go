@@ -184,6 +184,9 @@ func decodeRow(k rowKey, data []byte) (row any, err error) {
 		err = decodeStrict(data, &j)
 		r := freezeRow(j)
 		row = &r
+		if frozenOf(k).check() != nil {
+			err = ErrTampered
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: a row of kind %c cannot be read", ErrTampered, k.kind)

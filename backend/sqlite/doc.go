@@ -1,3 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package sqlite keeps a vault in one SQLite file. It is the store to begin with: no server, several processes of one
+// machine at once, and a log that anyone can read with the sqlite3 shell. When several machines share a vault, use
+// backend/postgres.
+//
+// # What is promised
+//
+// When Update returns nil, the batch is on the disk: SQLite runs in WAL mode with synchronous=FULL (on macOS with
+// fullfsync=1 too), and Open reads these settings back and refuses anything less. After a failed sync, or any error of the
+// disk in a commit or a checkpoint, the handle refuses every later Update until it is closed and opened again; reads go
+// on. A full disk is syscall.ENOSPC, changes nothing, and passes.
+//
+// Any number of processes and handles may have the file open. They take turns through a lock that is fair and waits 10
+// seconds at most. A process that is stopped while it holds the lock makes the others answer vault.ErrBusy; one that dies
+// gives it back.
+//
+// With Batch.Scrub, removed and replaced bytes are gone from the files when Update returns: SQLite overwrites them with
+// zeros (secure_delete), and its log is copied into the database and cut to nothing. It cannot reach what a file system or
+// a disk keeps of overwritten blocks, nor backups.
+//
+// # Files
+//
+// For Open(ctx, "agents.db"):
+//
+//	agents.db        the database
+//	agents.db-wal    SQLite's log: commits that are not yet in the database. About 4 MiB
+//	agents.db-shm    SQLite's shared memory
+//	agents.db-lock   the side lock. Empty, never removed
+//
+// All are 0600, from the first instant. -wal and -shm go when the last handle is closed. The folder must exist, and not be
+// writable by everyone. Network file systems and FUSE are refused: SQLite's shared memory does not reach other machines,
+// and their locks and syncs cannot be trusted. Windows answers errors.ErrUnsupported.
+//
+// Never copy, move or delete the files of an open store, not even to read them: a copy of the database without its log is
+// an old vault, and a program that opens and closes the database in the process that uses it drops SQLite's locks (POSIX
+// locks end with any close), after which commits can be lost. Use Operator.Backup.
+//
+// # Format 1
+//
+// PRAGMA application_id is 0x6b777264 ("kwrd"), PRAGMA user_version the format. A file with another application_id,
+// tables that differ, or a foreign index or trigger is refused, as is a newer format.
+//
+//	CREATE TABLE log (seq INTEGER PRIMARY KEY, line TEXT NOT NULL)
+//	CREATE TABLE head (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, data NOT NULL)
+//	CREATE TABLE rows (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, data NOT NULL)
+//	CREATE INDEX rows_seq ON rows (seq) WHERE key NOT GLOB 'x:*'
+//	CREATE TABLE dropped (id INTEGER PRIMARY KEY, next INTEGER NOT NULL)
+//
+// log holds the lines by number; rows the rows, JSON as TEXT and ciphertext (keys that begin with "x:") as BLOB; head the
+// row of the key "head", id 0; dropped the number of lines as it was when lines were last dropped, id 0.
+//
+// # The sqlite3 shell
+//
+// While a store is open the shell may read: sqlite3 -readonly agents.db (3.38 or newer). The views audit, secrets,
+// versions, tokens, keys and freezes show the JSON in columns:
+//
+//	SELECT time, agent, op, path, reason FROM audit WHERE outcome = 'denied' ORDER BY seq DESC LIMIT 20;
+//
+// Keep no statement open: a reader that stays lets SQLite's log grow. Nothing may be written: a vault finds every change
+// and refuses to go on.
 package sqlite

@@ -24,7 +24,6 @@ type Store struct {
 	path   string
 	closed chan struct{} // closed by Close
 	once   sync.Once
-	shut   error // of Close
 
 	turn   chan struct{} // one element: held by the Update that runs; Go serves its waiters in order
 	lock   *fileLock
@@ -120,7 +119,7 @@ func (s *Store) make(ctx context.Context, c *conn) error {
 
 // Close waits for the calls that run, makes those that wait answer vault.ErrClosed, and releases everything. If another
 // process is stopped while it holds the lock, one goroutine that waits for it ends when that process goes on.
-func (s *Store) Close() error {
+func (s *Store) Close() (err error) {
 	s.once.Do(func() {
 		close(s.closed)
 		s.turn <- struct{}{} // for good
@@ -137,9 +136,9 @@ func (s *Store) Close() error {
 		if s.writer != nil {
 			errs = append(errs, s.writer.Close()) // the last connection empties the log into the database and removes it
 		}
-		s.shut = errors.Join(append(errs, s.lock.close())...)
+		err = errors.Join(append(errs, s.lock.close())...)
 	})
-	return nil
+	return err
 }
 
 // enter waits for this handle's turn and for the lock on the side file. leave gives both back.
