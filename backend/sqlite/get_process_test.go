@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux || darwin
+
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyward-go/keyward/backend/kms"
+	"github.com/keyward-go/keyward/backend/sqlite"
+	"github.com/keyward-go/keyward/scope"
+	"github.com/keyward-go/keyward/vault"
+)
+
+// childGet opens the vault and, once told to start, calls Get from 8 goroutines for a second. It prints how many, and the
+// longest wait in microseconds.
+func childGet(s *sqlite.Store) error {
+	ctx := context.Background()
+	v, err := vault.Open(ctx, vault.Config{Store: s, Root: kms.KeyFile(filepath.Join(filepath.Dir(os.Getenv(childPath)), "root.key"))})
+	if err != nil {
+		return err
+	}
+	session, err := v.Operator("bench").Issue(ctx, vault.Grant{
+		Agent: "researcher", Scopes: scope.MustParse("secrets:read:production/search/*"), TTL: time.Hour,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	bufio.NewReader(os.Stdin).ReadString('\n')
+	var mu sync.Mutex
+	var n int
+	var longest time.Duration
+	var errs error
+	var wg sync.WaitGroup
+	end := time.Now().Add(time.Second)
+	for range 8 {
+		wg.Go(func() {
+			for start := time.Now(); start.Before(end); {
+				_, err := session.Get(ctx, benchRequest)
+				now := time.Now()
+				mu.Lock()
+				n++
+				longest = max(longest, now.Sub(start))
+				errs = errors.Join(errs, err)
+				mu.Unlock()
+				start = now
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Println(n, longest.Microseconds())
+	return errors.Join(errs, v.Close())
+}
+
+// BenchmarkProcesses lets one process with 8 callers and then two processes with 8 each use one vault, in turns of a second,
+// and reports the medians: the slower of two over the faster, both together over one alone, and the longest wait.
+func BenchmarkProcesses(b *testing.B) {
+	var fair, together, longest []float64
+	for range max(b.N, 5) {
+		dir := b.TempDir()
+		v, _ := benchVault(b, dir, 0)
+		if err := v.Close(); err != nil {
+			b.Fatal(err)
+		}
+		one := race(b, dir, 1)
+		two := race(b, dir, 2)
+		slices.SortFunc(two, func(x, y [2]float64) int { return int(x[0] - y[0]) })
+		fair = append(fair, two[0][0]/two[1][0])
+		together = append(together, (two[0][0]+two[1][0])/one[0][0])
+		longest = append(longest, max(two[0][1], two[1][1])/1000)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(middle(fair), "slower/faster")
+	b.ReportMetric(middle(together), "both/one")
+	b.ReportMetric(middle(longest), "longest-ms")
+}
+
+func middle(x []float64) float64 {
+	slices.Sort(x)
+	return x[len(x)/2]
+}
+
+// race runs n children at once and returns the calls and the longest wait of each.
+func race(b *testing.B, dir string, n int) (out [][2]float64) {
+	var children []*child
+	for range n {
+		c := startChild(b, "get", filepath.Join(dir, "vault.db"))
+		if s := c.line(b); s != "ready" {
+			b.Fatal(s)
+		}
+		children = append(children, c)
+	}
+	for _, c := range children {
+		fmt.Fprintln(c.in, "go")
+	}
+	for _, c := range children {
+		var r [2]float64
+		if _, err := fmt.Sscan(c.line(b), &r[0], &r[1]); err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
