@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -244,12 +243,4 @@ func decodeBlocks(b []byte) (c Claims, blocks [][]byte, err error) {
 		return nil, nil, errBlock
 	}
 	return c, blocks, c.check()
-}
-
-// String of claims is for people and errors: it names the last link and shows nothing that could be used.
-func (c Claims) String() string {
-	if len(c) == 0 {
-		return "no claims"
-	}
-	return "token of " + c.agent() + ", " + strconv.Itoa(len(c)) + " links"
 }

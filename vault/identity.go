@@ -44,19 +44,17 @@ func (s *Session) prove(ctx context.Context) *identity {
 		return id
 	}
 	text := s.token.Reveal()
-	for prefix, remote := range map[string]bool{prefixAgent: false, prefixOp: true} {
-		if strings.HasPrefix(text, prefix) {
-			if b, err := decodeText(prefix, text); err != nil || len(b) != keyLen || remote != s.remote {
-				id.refused = badKey
-				return id
-			}
-			hash := sha256.Sum256([]byte(text))
-			id.hash, id.remote = &hash, remote
+	prefix := prefixAgent
+	if s.remote {
+		prefix = prefixOp
+	}
+	if s.remote || strings.HasPrefix(text, prefixAgent) || strings.HasPrefix(text, prefixOp) {
+		if b, err := decodeText(prefix, text); err != nil || len(b) != keyLen {
+			id.refused = badKey
 			return id
 		}
-	}
-	if s.remote {
-		id.refused = badKey
+		hash := sha256.Sum256([]byte(text))
+		id.hash, id.remote = &hash, s.remote
 		return id
 	}
 	var claims Claims

@@ -81,14 +81,9 @@ func BenchmarkProcesses(b *testing.B) {
 		longest = append(longest, max(two[0][1], two[1][1])/1000)
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(middle(fair), "slower/faster")
-	b.ReportMetric(middle(together), "both/one")
-	b.ReportMetric(middle(longest), "longest-ms")
-}
-
-func middle(x []float64) float64 {
-	slices.Sort(x)
-	return x[len(x)/2]
+	b.ReportMetric(median(fair), "slower/faster")
+	b.ReportMetric(median(together), "both/one")
+	b.ReportMetric(median(longest), "longest-ms")
 }
 
 // race runs n children at once and returns the calls and the longest wait of each.
