@@ -22,6 +22,14 @@ const (
 	format     = 1
 )
 
+// vaultID names a vault: 16 random bytes, in every associated data, token and checkpoint.
+type vaultID [16]byte
+
+func (id vaultID) String() string { return hex.EncodeToString(id[:]) }
+
+// origin is the name of the vault's log and of its key.
+func (id vaultID) origin() string { return "keyward/" + id.String() }
+
 // head is the size and root of the log, and the MAC that binds every deciding row to them. Whoever moves it holds the
 // store's lock.
 type head struct {

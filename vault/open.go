@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/keyward-go/keyward/audit"
 )
 
 const (
@@ -59,57 +57,6 @@ func open(ctx context.Context, cfg Config) (*Vault, error) {
 	}
 	go v.runCommitter()
 	return v, nil
-}
-
-// create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
-func (v *Vault) create(ctx context.Context, root RootKey) error {
-	if lines, err := v.store.Lines(ctx, 0, 1); err != nil || len(lines) > 0 {
-		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
-	}
-	keys, plaintext, err := newKeyring()
-	if err != nil {
-		return err
-	}
-	blob, err := sealKeyring(ctx, root, keys.id, plaintext)
-	clear(plaintext)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(keyringJSON{blob})
-	if err != nil {
-		return err
-	}
-	v.use(keys)
-	v.state.head = head{id: keys.id, generation: keys.generation}
-	b := v.newBatch()
-	c := &call{op: opCreate, verbatim: true}
-	c.record = audit.Record{Op: opCreate.name, Outcome: audit.Granted, Detail: keys.verifier}
-	c.writeRecord()
-	err = v.store.Update(ctx, 0, func(changed []Row) (Batch, error) {
-		if len(changed) > 0 {
-			return Batch{}, errNotEmpty
-		}
-		if err := b.start(v, v.clock.read(), nil); err != nil {
-			return Batch{}, err
-		}
-		b.run(c)
-		b.sealed = append(b.sealed, Row{keyringKey, 0, data})
-		return b.finish()
-	})
-	if err != nil {
-		v.state = newState()
-		return err
-	}
-	v.state.head = b.head
-	return nil
-}
-
-type keyringJSON struct {
-	Keyring []byte `json:"keyring"`
-}
-
-func (v *Vault) use(keys *keyring) {
-	v.keys, v.sealer = keys, newSealer(keys, v.store)
 }
 
 // load opens an existing vault. It pages through the deciding rows as they were at the head or later, then takes in what has

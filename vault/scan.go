@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+// scan walks the log, hashing, from head to head.
+type scan struct {
+	v    *Vault
+	tree audit.Tree
+	size int64
+}
+
+// next calls f with every line up to the head as it is now, then compares the hashes with it. It reports false if f did.
+func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, error)) (bool, error) {
+	h, err := s.v.catchUp(ctx)
+	if err != nil {
+		return false, err
+	}
+	for s.size < h.Size {
+		lines, err := s.v.lines(ctx)(s.size, int(min(pageLines, h.Size-s.size)))
+		if err != nil {
+			return false, err
+		}
+		if len(lines) == 0 {
+			return false, fmt.Errorf("%w: the log ends before record %d", ErrTampered, s.size)
+		}
+		for _, line := range lines {
+			goOn, err := f(s.size, line)
+			if err != nil || !goOn {
+				return false, err
+			}
+			s.tree.Append(line)
+			s.size++
+		}
+	}
+	if s.tree.Head() != h {
+		return false, fmt.Errorf("%w: the lines of the log are not those of its head", ErrTampered)
+	}
+	return true, nil
+}
+
+// wait returns when there is another line.
+func (s *scan) wait(ctx context.Context) error {
+	t := time.NewTicker(followPoll)
+	defer t.Stop()
+	for {
+		lines, err := s.v.lines(ctx)(s.size, 1)
+		if err != nil || len(lines) > 0 {
+			return err
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lines pages through the log, as long as the vault is open.
+func (v *Vault) lines(ctx context.Context) audit.Lines {
+	return func(from int64, n int) ([][]byte, error) {
+		if err := v.enter(); err != nil {
+			return nil, err
+		}
+		defer v.leave()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return v.store.Lines(ctx, from, n)
+	}
+}
+
+// catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
+// answers with the head that it knows.
+func (v *Vault) catchUp(ctx context.Context) (audit.Head, error) {
+	if err := v.enter(); err != nil {
+		return audit.Head{}, err
+	}
+	defer v.leave()
+	err := v.commit(ctx, &call{done: make(chan error, 1)})
+	if errors.Is(err, ErrTampered) || ctx.Err() != nil {
+		return audit.Head{}, errors.Join(err, ctx.Err())
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.head.log, nil
+}
