@@ -12,7 +12,7 @@
 //
 //  1. refuse malformed input: request.go, host.go
 //  2. authenticate the credential: identity.go, token.go, issuer.go
-//  3. decide, a pure function of request and state: decide.go, state.go
+//  3. decide, a pure function of request and state: decide.go, view.go, state.go
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
 //     record, commit: record.go, commit.go, batch.go, apply.go
