@@ -35,7 +35,7 @@ func decidePolicy(w view, c *call) (p plan, r *refusal) {
 	} else if w.pathLike(c.req.Path) != "" {
 		return p, caseTwin
 	}
-	p.secret = newSecretRow(c.policy, next)
+	p.secret = newSecretRow(*c.policy, next)
 	return p, nil
 }
 

@@ -207,7 +207,7 @@ func decidePut(w view, c *call) (p plan, r *refusal) {
 	if r = covered(c); r != nil {
 		return p, r
 	}
-	path, by := c.req.Path, c.item.Policy
+	path, by := c.req.Path, *c.policy
 	if p.secret, p.sight.policy = w.secret(path); p.secret == nil {
 		if twin := w.pathLike(path); twin != "" {
 			return p, caseTwin

@@ -65,13 +65,12 @@ type call struct {
 	by  *Session
 	req Request
 
-	item   Item   // of Put: policy and metadata
-	value  []byte // of Put and Whose
-	policy Policy // of SetPolicy
-	frozen Frozen // of Freeze and Thaw
-	grant  *Grant // of Issue
-	spawn  bool   // the token is for Spawn
-	key    Key    // of NewKey
+	value  []byte  // of Put and Whose
+	policy *Policy // of Put and SetPolicy
+	frozen Frozen  // of Freeze and Thaw
+	grant  *Grant  // of Issue
+	spawn  bool    // the token is for Spawn
+	key    *Key    // of NewKey
 	target string // of Revoke; what the record says was acted on
 
 	malformed *refusal    // step 1

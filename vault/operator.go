@@ -12,12 +12,13 @@ type Operator struct{ *session }
 
 // SetPolicy replaces the whole policy of a path, also before its first version.
 func (o *Operator) SetPolicy(ctx context.Context, path string, p Policy, reason string) error {
-	c := &call{op: opPolicy, by: o.session, policy: p.clone(), req: Request{Path: path, Reason: reason}}
-	if c.policy.Tier == "" {
-		c.policy.Tier = Standard
+	p = p.clone()
+	c := &call{op: opPolicy, by: o.session, policy: &p, req: Request{Path: path, Reason: reason}}
+	if p.Tier == "" {
+		p.Tier = Standard
 	}
-	if c.policy.check() == nil {
-		c.detail = policyDetail(c.policy)
+	if p.check() == nil {
+		c.detail = policyDetail(p)
 	}
 	return o.do(ctx, c)
 }
@@ -58,7 +59,7 @@ func (o *Operator) Tokens(ctx context.Context) ([]TokenState, error) {
 // ends it.
 func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, error) {
 	k.Expires = truncate(k.Expires)
-	c := &call{op: opKey, by: o.session, key: k, req: Request{Reason: reason}}
+	c := &call{op: opKey, by: o.session, key: &k, req: Request{Reason: reason}}
 	if err := o.do(ctx, c); err != nil {
 		return Token{}, err
 	}

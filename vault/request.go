@@ -111,7 +111,7 @@ func (c *call) checkPut() error {
 	if err := c.checkValue(); err != nil {
 		return err
 	}
-	if err := c.item.Policy.check(); err != nil {
+	if err := c.policy.check(); err != nil {
 		return err
 	}
 	return c.checkPath()

@@ -30,10 +30,11 @@ type Session struct {
 func (s *Session) Put(ctx context.Context, it Item) (version int, err error) {
 	value := []byte(it.Value.Reveal())
 	defer clear(value)
-	c := &call{op: opPut, by: s, value: value, item: Item{Policy: it.Policy.clone()}}
+	policy := it.Policy.clone()
+	c := &call{op: opPut, by: s, value: value, policy: &policy}
 	c.req = Request{Path: it.Path, Version: it.Version, Reason: it.Reason, Metadata: maps.Clone(it.Metadata)}
-	if !it.Policy.isZero() && it.Policy.check() == nil {
-		c.detail = policyDetail(it.Policy)
+	if !policy.isZero() && policy.check() == nil {
+		c.detail = policyDetail(policy)
 	}
 	if err := s.do(ctx, c); err != nil {
 		return 0, err

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sqlite keeps a vault in one SQLite file. It is the store to begin with: no server, several processes of one
-// machine at once, and a log that anyone can read with the sqlite3 shell. When several machines share a vault, use
-// backend/postgres.
+// machine at once, and a log that anyone can read with the sqlite3 shell. It is not for several machines that share a
+// vault.
 //
 // # What is promised
 //
@@ -34,7 +34,7 @@
 //
 // Never copy, move or delete the files of an open store, not even to read them: a copy of the database without its log is
 // an old vault, and a program that opens and closes the database in the process that uses it drops SQLite's locks (POSIX
-// locks end with any close), after which commits can be lost. Use Operator.Backup.
+// locks end with any close), after which commits can be lost. To copy a vault, close it in every process first.
 //
 // # Format 1
 //

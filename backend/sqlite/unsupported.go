@@ -12,7 +12,7 @@ import (
 )
 
 func prepareFiles(string) (*os.File, error) {
-	return nil, fmt.Errorf("%s: %w: use backend/postgres, or backend/memory in tests", runtime.GOOS, errors.ErrUnsupported)
+	return nil, fmt.Errorf("%s: %w: use backend/memory in tests", runtime.GOOS, errors.ErrUnsupported)
 }
 
 func flock(uintptr, lockOp) (bool, error) { return false, errors.ErrUnsupported }
