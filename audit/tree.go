@@ -71,7 +71,7 @@ func (t *Tree) Head() Head {
 // AppendText appends the tree in base64 without padding: the size in 8 bytes, big-endian, then the hash of the full
 // subtree for each bit that is set in it, from the lowest, so the rightmost and smallest, up. It never fails.
 func (t *Tree) AppendText(dst []byte) ([]byte, error) {
-	var buf [8 + len(t.edge)*tlog.HashSize]byte
+	var buf [8 + 20*tlog.HashSize]byte // enough for most sizes below 2^40; append takes more where it needs it
 	b := binary.BigEndian.AppendUint64(buf[:0], uint64(t.size))
 	for i := range t.edge {
 		if t.size>>i&1 == 1 {

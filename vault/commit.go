@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Bounds of the queue and of one batch.
@@ -55,13 +56,16 @@ func (q *queue) close() {
 	q.wake()
 }
 
-// take waits for calls and moves as many as fit one batch. It reports false at the end.
-func (q *queue) take(into []*call) ([]*call, bool) {
+// take waits for calls and moves as many as fit one batch; inside is how many are in the door. It reports false at the end.
+func (q *queue) take(into []*call, inside *atomic.Int64) ([]*call, bool) {
 	for {
 		q.mu.Lock()
 		waiting, done := len(q.calls), q.done
 		q.mu.Unlock()
 		if waiting > 0 {
+			if inside.Load() > int64(waiting) {
+				runtime.Gosched() // callers that are about to ask get into this batch
+			}
 			break
 		}
 		if done {
@@ -69,7 +73,6 @@ func (q *queue) take(into []*call) ([]*call, bool) {
 		}
 		<-q.ready
 	}
-	runtime.Gosched() // callers that are about to ask get into this batch
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
@@ -109,7 +112,7 @@ func (v *Vault) runCommitter() {
 	b := v.newBatch()
 	for {
 		var ok bool
-		if b.calls, ok = v.queue.take(b.calls[:0]); !ok {
+		if b.calls, ok = v.queue.take(b.calls[:0], &v.inside); !ok {
 			break
 		}
 		v.commitBatch(b)

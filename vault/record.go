@@ -41,7 +41,7 @@ func (c *call) writeRecord() {
 		}
 	}
 	c.record = r
-	c.tail = r.AppendRest(make([]byte, 0, 256))
+	c.tail = r.AppendRest(make([]byte, 0, 384))
 	if len(c.tail) > maxTail { // the limits of the parts add up to less
 		c.refused, c.malformed = tooLong, tooLong
 		r.Reason, r.Call, r.Metadata, r.Detail = "", "", nil, ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 func (c *call) checkRevoke() error {
@@ -52,8 +53,9 @@ func (c *call) doom() rowKey {
 
 // set is a set for many readers. Its zero value is empty.
 type set[K comparable] struct {
-	mu sync.RWMutex
-	m  map[K]struct{}
+	size atomic.Int64 // of m: most sets are empty, and looked at in every decision
+	mu   sync.RWMutex
+	m    map[K]struct{}
 }
 
 func (s *set[K]) add(k K) {
@@ -63,15 +65,20 @@ func (s *set[K]) add(k K) {
 		s.m = map[K]struct{}{}
 	}
 	s.m[k] = struct{}{}
+	s.size.Store(int64(len(s.m)))
 }
 
 func (s *set[K]) remove(k K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.m, k)
+	s.size.Store(int64(len(s.m)))
 }
 
 func (s *set[K]) has(k K) bool {
+	if s.size.Load() == 0 {
+		return false
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	_, ok := s.m[k]

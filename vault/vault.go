@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -60,6 +61,7 @@ type Vault struct {
 	life     sync.RWMutex
 	closed   bool
 	inFlight sync.WaitGroup
+	inside   atomic.Int64 // how many are in flight
 	closing  sync.Once
 	closeErr error
 }
@@ -109,10 +111,14 @@ func (v *Vault) enter() error {
 		return fmt.Errorf("vault: %w", ErrClosed)
 	}
 	v.inFlight.Add(1)
+	v.inside.Add(1)
 	return nil
 }
 
-func (v *Vault) leave() { v.inFlight.Done() }
+func (v *Vault) leave() {
+	v.inside.Add(-1)
+	v.inFlight.Done()
+}
 
 // look calls f with the state as this process knows it. f does not keep it.
 func (v *Vault) look(f func(view)) {

@@ -76,6 +76,9 @@ func (w view) pathLike(path string) string {
 
 // freezes are those in force.
 func (w view) freezes(yield func(Frozen) bool) {
+	if len(w.frozen) == 0 && (w.over == nil || len(w.over.frozen) == 0) && w.v.doomed.size.Load() == 0 {
+		return
+	}
 	for k, f := range w.frozen {
 		if w.over != nil {
 			if _, staged := w.over.frozen[k]; staged {
