@@ -123,11 +123,7 @@ func (b *batch) seq() int64 { return b.head.log.Size + int64(len(b.lines)) }
 // every other writer is locked out.
 func (b *batch) run(c *call) {
 	p, r := c.plan, c.refused
-	if c.op == nil { // only to catch up
-		b.end(nil, false)
-		return
-	}
-	if !c.verbatim && c.failed == nil {
+	if !c.verbatim {
 		c.who.lookUp(b.view)
 		p, r = decide(b.view, c)
 		// What was refused on old rows, or opened or sealed by them, has to be done again.
@@ -137,6 +133,9 @@ func (b *batch) run(c *call) {
 				return
 			}
 			r = unsettled
+		}
+		if r != nil {
+			c.failed = nil // a version that could not be opened has gone meanwhile
 		}
 	}
 	c.settle(p, r)

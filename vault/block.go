@@ -108,6 +108,9 @@ func parseBlock(b []byte, parent string) (kind byte, l Link, rest []byte, err er
 			return 0, Link{}, nil, err
 		}
 	}
+	if l.ID == parent {
+		return 0, Link{}, nil, errBlock // without an id
+	}
 	return kind, l, rest, nil
 }
 
@@ -129,6 +132,8 @@ func (l *Link) setField(number byte, data []byte, kind byte) (err error) {
 	case fieldID:
 		id := hex.EncodeToString(data)
 		switch {
+		case len(id) != idHex:
+			return errBlock
 		case kind == blockKey:
 			l.ID = keyPrefix + id
 		case l.ID == "":

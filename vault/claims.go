@@ -178,10 +178,10 @@ func (c Claims) checkLimits(g Grant) error {
 func (c Claims) checkNarrowing(l Link) error {
 	top, g := c[c.first()].Grant, l.Grant
 	if g.Agent != "" && (g.Agent == c.agent() || !below(g.Agent, c.agent())) {
-		return fmt.Errorf("a narrowing may only append to the agent: %s/name", c.agent())
+		return fmt.Errorf("%w: it may only append to the agent: %s/name", errWidens, c.agent())
 	}
 	if g.Run != "" && g.Run != top.Run || g.User != "" && g.User != top.User || g.Tenant != "" && g.Tenant != top.Tenant {
-		return fmt.Errorf("a narrowing may only repeat run, user and tenant of the grant")
+		return fmt.Errorf("%w: it may only repeat run, user and tenant", errWidens)
 	}
 	if g.Scopes.IsZero() && l.Expires.IsZero() && l.Opening == "" && g.Agent == "" && g.Run == "" && g.User == "" &&
 		g.Tenant == "" && g.Description == "" && g.MaxUses == 0 && len(g.Networks) == 0 {

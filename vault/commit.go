@@ -96,6 +96,7 @@ func (c *call) size() int { return len(c.tail) + len(c.sealed) + 4<<10 }
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting.
 func (v *Vault) commit(ctx context.Context, c *call) error {
 	if err := v.queue.add(c); err != nil {
+		v.doom(c)
 		return err
 	}
 	select {
@@ -124,20 +125,37 @@ func (v *Vault) runCommitter() {
 }
 
 func (v *Vault) commitBatch(b *batch) {
-	b.inside = nil
-	err := v.broken
-	if err == nil {
-		err = v.store.Update(context.Background(), v.state.head.log.Size, b.update)
-	}
-	if err != nil {
-		if b.inside == nil && errors.Is(err, ErrConflict) {
-			err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
-		}
-		if errors.Is(b.inside, ErrTampered) || errors.Is(err, ErrTampered) {
-			v.broken = err // the state no longer fits the log: nothing is granted until the vault is opened again
-		}
+	if err := v.update(context.Background(), b); err != nil {
 		v.fail(b, err)
 		return
+	}
+	v.deliver(b)
+}
+
+// update runs the calls of a batch at the head of the log and takes in what has changed there. One runs at a time: the
+// committer's, or one without calls, which only catches up.
+func (v *Vault) update(ctx context.Context, b *batch) error {
+	select {
+	case v.turn <- struct{}{}:
+		defer func() { <-v.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if v.broken != nil {
+		return v.broken
+	}
+	b.inside = nil
+	err := contain(func() error { // the store may be a user's own
+		return v.store.Update(ctx, v.state.head.log.Size, b.update)
+	})
+	if b.inside == nil && errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
+	}
+	if errors.Is(err, ErrTampered) {
+		v.broken = err // the state no longer fits the log: nothing is granted until the vault is opened again
+	}
+	if err != nil {
+		return err
 	}
 	v.mu.Lock()
 	for k, e := range b.over.rows {
@@ -145,18 +163,24 @@ func (v *Vault) commitBatch(b *batch) {
 	}
 	v.state.head = b.head
 	v.mu.Unlock()
-	v.deliver(b)
+	for _, k := range b.dirty {
+		v.doomed.remove(k) // the row says it now
+	}
+	return nil
 }
 
 // fail answers every call of a batch that did not become durable, or may not have. What was to be revoked or frozen is
 // refused in this process from now on.
 func (v *Vault) fail(b *batch, err error) {
 	for _, c := range b.calls {
-		if c.op == opRevoke || c.op == opFreeze {
-			if c.refused == nil && !c.verbatim {
-				v.doomed.add(c.doom())
-			}
-		}
+		v.doom(c)
 		c.done <- fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+}
+
+// doom has this process refuse what was to be revoked or frozen and may not be.
+func (v *Vault) doom(c *call) {
+	if (c.op == opRevoke || c.op == opFreeze) && c.refused == nil && !c.verbatim {
+		v.doomed.add(c.doom())
 	}
 }

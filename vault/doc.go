@@ -16,7 +16,7 @@
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
 //     record, commit: record.go, commit.go, batch.go, apply.go
-//  6. release the value: session.go, secret.go
+//  6. release the value, or answer what was listed: session.go, secret.go, list.go
 //
 // The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is
 // then. So revocation, freezing and counting are exact between goroutines, processes and machines, and what step 3

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/scope"
@@ -26,6 +27,7 @@ type operation struct {
 	decide func(view, *call) (plan, *refusal)         // step 3, and again in 5
 	load   func(context.Context, *Vault, *call) error // step 4; nil: nothing to load
 	apply  func(*batch, *call)                        // the change of step 5; nil: none
+	answer func(view, *call) error                    // step 6 of what lists, on the state of the commit or later
 }
 
 var (
@@ -33,17 +35,17 @@ var (
 	opUse      = &operation{name: "use", action: scope.Use, byToken: true, onePath: true, toHost: true, burns: true, check: (*call).checkUse, decide: decideRead, load: loadValue}
 	opPut      = &operation{name: "put", action: scope.Write, byToken: true, onePath: true, burns: true, check: (*call).checkPut, decide: decidePut, load: loadPut, apply: applyPut}
 	opDelete   = &operation{name: "delete", action: scope.Delete, byToken: true, onePath: true, burns: true, check: (*call).checkPath, decide: decideDelete, apply: applyDelete}
-	opVersions = &operation{name: "versions", action: scope.List, byToken: true, onePath: true, check: (*call).checkPath, decide: decideVersions, load: loadVersions}
-	opList     = &operation{name: "list", action: scope.List, byToken: true, check: (*call).checkPattern, decide: decideList, load: loadList}
+	opVersions = &operation{name: "versions", action: scope.List, byToken: true, onePath: true, check: (*call).checkPath, decide: decideVersions, answer: answerVersions}
+	opList     = &operation{name: "list", action: scope.List, byToken: true, check: (*call).checkPattern, decide: decideList, answer: answerList}
 	opIssue    = &operation{name: "issue", byToken: true, byAgentKey: true, check: (*call).checkIssue, decide: decideIssue, load: loadIssue}
 	opRevoke   = &operation{name: "revoke", byToken: true, always: true, check: (*call).checkRevoke, decide: decideRevoke, apply: applyRevoke}
 	opPolicy   = &operation{name: "policy", check: (*call).checkPolicy, decide: decidePolicy, apply: applyPolicy}
 	opFreeze   = &operation{name: "freeze", always: true, check: (*call).checkFrozen, decide: decideAny, apply: applyFreeze}
 	opThaw     = &operation{name: "thaw", check: (*call).checkFrozen, decide: decideThaw, apply: applyThaw}
-	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadWhose}
+	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadMark, answer: answerWhose}
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
-	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, load: loadKeys}
+	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
 	opCreate   = &operation{name: "create"}
 	opDenials  = &operation{name: "denials"}
 )
@@ -71,7 +73,7 @@ type call struct {
 	grant  *Grant  // of Issue
 	spawn  bool    // the token is for Spawn
 	key    *Key    // of NewKey
-	target string // of Revoke; what the record says was acted on
+	target string  // of Revoke; what the record says was acted on
 
 	malformed *refusal    // step 1
 	dest      destination // step 1
@@ -85,7 +87,8 @@ type call struct {
 	claims    Claims      // step 4 of Issue
 	token     Token       // step 4 of Issue and NewKey
 	keyRow    *keyRow     // step 4 of NewKey
-	answer    any         // step 4 of what lists
+	mark      [16]byte    // step 4 of Whose: the fingerprint of the value
+	answer    any         // step 6 of what lists; step 4 of Tokens
 	detail    string      // for the record
 
 	try      int
@@ -111,6 +114,7 @@ func (v *Vault) do(ctx context.Context, c *call) error {
 		return c.wrap(err)
 	}
 	c.done = make(chan error, 1)
+	c.req.Metadata = maps.Clone(c.req.Metadata) // the record keeps it
 	for c.try = 1; ; c.try++ {
 		c.refuseMalformed()            // 1  request.go
 		c.who = c.by.authenticate(ctx) // 2  identity.go, token.go
@@ -122,13 +126,24 @@ func (v *Vault) do(ctx context.Context, c *call) error {
 		c.writeRecord() // 5  record.go, then at the head: commit.go, batch.go, apply.go
 		err := v.commit(ctx, c)
 		if err == nil {
-			return nil // 6  the caller releases the value: session.go, secret.go
+			return v.answer(c) // 6  list.go; the caller releases the value: session.go, secret.go
 		}
 		clear(c.opened)
 		if err != errAgain {
 			return c.wrap(err)
 		}
 	}
+}
+
+// answer is step 6 of what lists. The state is at least as new as the record.
+func (v *Vault) answer(c *call) (err error) {
+	if c.op.answer != nil {
+		v.look(func(w view) { err = c.op.answer(w, c) })
+	}
+	if err != nil {
+		return c.wrap(err)
+	}
+	return nil
 }
 
 // load is step 4. Denials skip it.

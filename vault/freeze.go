@@ -70,7 +70,8 @@ func (f Frozen) stops(g Grant) bool {
 }
 
 func decideThaw(w view, c *call) (plan, *refusal) {
-	if r, _ := w.get(c.frozen.row()).row.(*freezeRow); r == nil || r.Thawed {
+	r, _ := w.get(c.frozen.row()).row.(*freezeRow)
+	if (r == nil || r.Thawed) && !w.v.doomed.has(c.frozen.row()) {
 		return plan{}, thawed
 	}
 	return plan{}, nil

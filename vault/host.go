@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // hostEntry is a parsed entry of Policy.Hosts.
@@ -45,9 +47,9 @@ func parseHost(entry string) (hostEntry, error) {
 	if methods, after, ok := strings.Cut(entry, " "); ok {
 		rest = after
 		e.methods = strings.Split(methods, ",")
-		for _, m := range e.methods {
-			if !isMethod(m) {
-				return e, fmt.Errorf("methods are upper-case words joined by commas")
+		for i, m := range e.methods {
+			if !isMethod(m) || i > 0 && m <= e.methods[i-1] {
+				return e, fmt.Errorf("methods are upper-case words in the order of letters, joined by commas")
 			}
 		}
 	}
@@ -56,12 +58,14 @@ func parseHost(entry string) (hostEntry, error) {
 	}
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		rest, e.prefix = rest[:i], rest[i:]
-		if e.prefix = strings.TrimSuffix(e.prefix, "/"); !isURLPath(e.prefix) {
-			return e, fmt.Errorf("prefix is a plain URL path")
+		if strings.HasSuffix(e.prefix, "/") || !isURLPath(e.prefix) {
+			return e, fmt.Errorf("prefix is a plain URL path that does not end with a slash")
 		}
 	}
 	var err error
-	e.host, e.port, err = parseAuthority(rest, e.scheme)
+	if e.host, e.port, err = parseAuthority(rest, e.scheme); err == nil && e.port == defaultPort(e.scheme) && strings.HasSuffix(rest, fmt.Sprintf(":%d", e.port)) {
+		err = fmt.Errorf("leave out the port %d, which is the scheme's", e.port)
+	}
 	return e, err
 }
 
@@ -148,11 +152,12 @@ func isURLPath(p string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(plain[1:], "/") {
-		if segment == "." || segment == ".." || strings.HasPrefix(segment, "..;") || strings.HasPrefix(segment, ".;") {
+		name, _, _ := strings.Cut(segment, ";") // some servers cut parameters off
+		if name != "" && strings.TrimFunc(name, func(c rune) bool { return c == '.' || unicode.IsSpace(c) }) == "" {
 			return false
 		}
 	}
-	return true
+	return utf8.ValidString(plain)
 }
 
 // parseDestination reads the URL of a use.

@@ -102,10 +102,20 @@ func parseKeyring(b []byte) (*keyring, error) {
 	k.tokens, err2 = prf.NewPRFSet(handles[1])
 	k.state, err3 = prf.NewPRFSet(handles[2])
 	err4 = k.setSigner(handles[3])
-	if errors.Join(err1, err2, err3, err4) != nil {
+	if errors.Join(err1, err2, err3, err4) != nil || !isHMAC(k.tokens) || !isHMAC(k.state) {
 		return nil, bad
 	}
 	return k, nil
+}
+
+// isHMAC reports whether every key of a set gives the 32 bytes of HMAC-SHA256.
+func isHMAC(set *prf.Set) bool {
+	for _, p := range set.PRFs {
+		if _, err := p.ComputePRF(nil, sha256.Size); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // setSigner puts the Ed25519 key of a Tink keyset into the text form of package note.

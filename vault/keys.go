@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyward-go/keyward/scope"
@@ -91,6 +92,7 @@ func loadKey(_ context.Context, v *Vault, c *call) error {
 func (r *keyRow) key(id string) Key {
 	k := Key{ID: id, Name: r.Name, Operator: r.Operator, Limits: r.Limits.Grant, Expires: r.Limits.Expires, Revoked: r.Revoked}
 	k.Limits.TTL = r.TTL
+	k.Limits.Networks = slices.Clone(k.Limits.Networks)
 	if k.Operator {
 		k.Limits.Scopes = scope.Set{}
 	}

@@ -134,6 +134,9 @@ func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	if err == nil {
 		err = audit.WriteExport(w, checkpoint, h.Size, l.v.lines(ctx))
 	}
+	if err == nil {
+		err = l.v.endsAt(ctx, h)
+	}
 	if err != nil {
 		return fmt.Errorf("vault: export: %w", err)
 	}

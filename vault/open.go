@@ -27,7 +27,7 @@ func open(ctx context.Context, cfg Config) (*Vault, error) {
 	}
 	v := &Vault{
 		store: cfg.Store, state: newState(), clock: newClock(cfg.Now), opening: newID(),
-		maxTTL: cfg.MaxTTL, committed: make(chan struct{}), queue: queue{ready: make(chan struct{}, 1)},
+		maxTTL: cfg.MaxTTL, committed: make(chan struct{}), turn: make(chan struct{}, 1), queue: queue{ready: make(chan struct{}, 1)},
 	}
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour

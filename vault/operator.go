@@ -2,7 +2,11 @@
 
 package vault
 
-import "context"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 type session = Session // so that the embedded field has no exported name
 
@@ -59,6 +63,10 @@ func (o *Operator) Tokens(ctx context.Context) ([]TokenState, error) {
 // ends it.
 func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, error) {
 	k.Expires = truncate(k.Expires)
+	if k.Limits.TTL > time.Second {
+		k.Limits.TTL = k.Limits.TTL.Truncate(time.Second)
+	}
+	k.Limits.Networks = slices.Clone(k.Limits.Networks)
 	c := &call{op: opKey, by: o.session, key: &k, req: Request{Reason: reason}}
 	if err := o.do(ctx, c); err != nil {
 		return Token{}, err

@@ -50,7 +50,7 @@ type Policy struct {
 	//	[METHOD,… ][http://]host[:port][/prefix]
 	//
 	// as in "api.tavily.com" or "GET,POST api.example.com/v1". The host is a lower-case name or an IP address, compared
-	// exactly; the port is the scheme's if none is given; the scheme is https unless the entry says http, which needs
+	// exactly; the port is the scheme's if none is given, and is not written then; methods are in the order of letters; the scheme is https unless the entry says http, which needs
 	// Networks; a prefix ends at a segment. A secret without hosts is not for HTTP.
 	Hosts []string
 	// Networks are where the hosts may resolve to, at most 16. If empty, only public addresses may be dialled.

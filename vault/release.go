@@ -4,23 +4,27 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/keyward-go/keyward/audit"
 )
 
-// Auditor is told of each batch of records that this process has committed, in order. It must not keep the slice. A panic
-// is an error. One that needs the records of other processes too, or those it has missed, reads Log.Records.
+// Auditor is told of each batch of records that this process has committed, in order. It may keep the slice, but changes
+// nothing that the records refer to. A panic is an error. It may read Log: one that needs the records of other processes
+// too, or those it has missed, does. It may not wait for another call of the vault: that waits for it.
 type Auditor interface {
 	Audit(ctx context.Context, records []audit.Record) error
 }
 
 // releaser hands each committed batch to all auditors at once, and releases it if all accept. The committer runs at most
-// one batch ahead.
+// one batch ahead. Observers hear of it afterwards, each at its own pace.
 type releaser struct {
 	auditors  []*watched
-	observers []*watched
+	observers []*observer
 	timeout   time.Duration
 	batches   chan released
 	done      chan struct{}
@@ -32,26 +36,17 @@ type released struct {
 	records []audit.Record
 }
 
-// watched is an auditor that is asked about one batch at a time, so that one which hangs holds one goroutine.
-type watched struct {
-	Auditor
-	idle chan struct{}
-}
-
 func newReleaser(cfg Config) *releaser {
 	r := &releaser{timeout: cfg.AuditTimeout, batches: make(chan released), done: make(chan struct{})}
 	if r.timeout == 0 {
 		r.timeout = 5 * time.Second
 	}
-	watch := func(auditors []Auditor) (out []*watched) {
-		for _, a := range auditors {
-			w := &watched{a, make(chan struct{}, 1)}
-			w.idle <- struct{}{}
-			out = append(out, w)
-		}
-		return out
+	for _, a := range cfg.Auditors {
+		r.auditors = append(r.auditors, watch(a))
 	}
-	r.auditors, r.observers = watch(cfg.Auditors), watch(cfg.Observers)
+	for _, a := range cfg.Observers {
+		r.observers = append(r.observers, observe(a, r.timeout))
+	}
 	go r.run()
 	return r
 }
@@ -64,7 +59,7 @@ func (v *Vault) deliver(b *batch) {
 		}
 		return
 	}
-	v.releaser.batches <- released{append([]*call(nil), b.calls...), append([]error(nil), b.outcome...), b.records()}
+	v.releaser.batches <- released{slices.Clone(b.calls), slices.Clone(b.outcome), b.records()}
 }
 
 func (r *releaser) run() {
@@ -72,7 +67,7 @@ func (r *releaser) run() {
 	for b := range r.batches {
 		var err error
 		if len(b.records) > 0 {
-			err = r.tell(r.auditors, b.records)
+			err = r.ask(b.records)
 		}
 		for i, c := range b.calls {
 			if err != nil && b.outcome[i] != errAgain {
@@ -80,50 +75,117 @@ func (r *releaser) run() {
 			}
 			c.done <- b.outcome[i]
 		}
-		if len(b.records) > 0 {
-			_ = r.tell(r.observers, b.records) // what observers answer changes nothing
+		for _, o := range r.observers {
+			o.offer(b.records)
 		}
 	}
 }
 
+// ask waits until all auditors have accepted, one refuses, or the time is over.
+func (r *releaser) ask(records []audit.Record) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	answers := make(chan error, len(r.auditors))
+	for _, a := range r.auditors {
+		go func() { answers <- a.tell(ctx, records) }()
+	}
+	for range r.auditors {
+		if err := <-answers; err != nil {
+			return fmt.Errorf("auditor: %w", err)
+		}
+	}
+	return nil
+}
+
+// stop waits for the auditors, and a while for the observers.
 func (r *releaser) stop() {
 	close(r.batches)
 	<-r.done
+	var waiting sync.WaitGroup
+	for _, o := range r.observers {
+		waiting.Go(func() { o.stop(r.timeout) })
+	}
+	waiting.Wait()
 }
 
-// tell waits until all have answered or the time is over.
-func (r *releaser) tell(auditors []*watched, records []audit.Record) error {
-	if len(auditors) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
-	defer cancel()
-	answers := make(chan error, len(auditors))
-	for _, a := range auditors {
-		go func() { answers <- a.tell(ctx, records) }()
-	}
-	var first error
-	for range auditors {
-		select {
-		case err := <-answers:
-			if err != nil && first == nil {
-				first = fmt.Errorf("auditor: %w", err)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("auditor: no answer in %s: %w", r.timeout, ctx.Err())
-		}
-	}
-	return first
+// watched is an auditor that is asked about one batch at a time, so that one which hangs holds one goroutine.
+type watched struct {
+	Auditor
+	idle chan struct{}
 }
 
+func watch(a Auditor) *watched {
+	w := &watched{a, make(chan struct{}, 1)}
+	w.idle <- struct{}{}
+	return w
+}
+
+var errGone = errors.New("ended its goroutine")
+
+// tell returns what the auditor answers, or the error of ctx.
 func (a *watched) tell(ctx context.Context, records []audit.Record) error {
 	select {
 	case <-a.idle:
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("still busy with a batch before: %w", ctx.Err())
 	}
-	defer func() { a.idle <- struct{}{} }()
-	own := make([]audit.Record, len(records))
-	copy(own, records)
-	return contain(func() error { return a.Audit(ctx, own) })
+	answer := make(chan error, 1)
+	go func() {
+		err := errGone // should it call runtime.Goexit
+		defer func() {
+			a.idle <- struct{}{}
+			answer <- err
+		}()
+		err = contain(func() error { return a.Audit(ctx, slices.Clone(records)) })
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("no answer in time: %w", ctx.Err())
+	}
+}
+
+// maxBehind is how many batches an observer may be behind before it misses one.
+const maxBehind = 1024
+
+// observer is told of batches in a goroutine of its own.
+type observer struct {
+	*watched
+	queue chan []audit.Record
+	done  chan struct{}
+	ctx   context.Context
+	end   context.CancelFunc
+}
+
+func observe(a Auditor, timeout time.Duration) *observer {
+	o := &observer{watched: watch(a), queue: make(chan []audit.Record, maxBehind), done: make(chan struct{})}
+	o.ctx, o.end = context.WithCancel(context.Background())
+	go func() {
+		defer close(o.done)
+		for records := range o.queue {
+			ctx, cancel := context.WithTimeout(o.ctx, timeout)
+			_ = o.tell(ctx, records) // what an observer answers changes nothing
+			cancel()
+		}
+	}()
+	return o
+}
+
+func (o *observer) offer(records []audit.Record) {
+	if len(records) == 0 {
+		return
+	}
+	select {
+	case o.queue <- records:
+	default: // too far behind: it reads Log.Records for what it misses
+	}
+}
+
+func (o *observer) stop(patience time.Duration) {
+	close(o.queue)
+	t := time.AfterFunc(patience, o.end)
+	defer t.Stop()
+	<-o.done
+	o.end()
 }

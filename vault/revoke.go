@@ -69,6 +69,9 @@ func (s *set[K]) add(k K) {
 }
 
 func (s *set[K]) remove(k K) {
+	if s.size.Load() == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.m, k)

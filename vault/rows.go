@@ -170,6 +170,9 @@ func decodeRow(k rowKey, data []byte) (row any, err error) {
 		err = json.Unmarshal(data, &j)
 		r := tokenRow(j)
 		row = &r
+		if j.Uses < 0 {
+			err = ErrTampered
+		}
 	case 'k':
 		var j keyJSON
 		err = json.Unmarshal(data, &j)

@@ -44,7 +44,20 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 	if s.tree.Head() != h {
 		return false, fmt.Errorf("%w: the lines of the log are not those of its head", ErrTampered)
 	}
-	return true, nil
+	return true, s.v.endsAt(ctx, h)
+}
+
+// endsAt refuses lines behind the head that no commit has put there.
+func (v *Vault) endsAt(ctx context.Context, h audit.Head) error {
+	lines, err := v.lines(ctx)(h.Size, 1)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	now, err := v.catchUp(ctx)
+	if err == nil && now.Size == h.Size {
+		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
+	}
+	return err
 }
 
 // wait returns when there is another line.
@@ -85,7 +98,7 @@ func (v *Vault) catchUp(ctx context.Context) (audit.Head, error) {
 		return audit.Head{}, err
 	}
 	defer v.leave()
-	err := v.commit(ctx, &call{done: make(chan error, 1)})
+	err := v.update(ctx, v.newBatch())
 	if errors.Is(err, ErrTampered) || ctx.Err() != nil {
 		return audit.Head{}, errors.Join(err, ctx.Err())
 	}

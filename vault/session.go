@@ -5,7 +5,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"sync/atomic"
 )
@@ -32,7 +31,7 @@ func (s *Session) Put(ctx context.Context, it Item) (version int, err error) {
 	defer clear(value)
 	policy := it.Policy.clone()
 	c := &call{op: opPut, by: s, value: value, policy: &policy}
-	c.req = Request{Path: it.Path, Version: it.Version, Reason: it.Reason, Metadata: maps.Clone(it.Metadata)}
+	c.req = Request{Path: it.Path, Version: it.Version, Reason: it.Reason, Metadata: it.Metadata}
 	if !policy.isZero() && policy.check() == nil {
 		c.detail = policyDetail(policy)
 	}

@@ -44,6 +44,9 @@ func (t Token) Narrow(g Grant) (Token, error) {
 		return Token{}, fmt.Errorf("vault: narrow: %w: not a token of keyward", ErrInvalid)
 	}
 	l, err := claims.narrowing(newID(), g, time.Now())
+	if err == nil {
+		err = claims.checkNext(l)
+	}
 	if err != nil {
 		return Token{}, fmt.Errorf("vault: narrow: %w: %w", ErrInvalid, err)
 	}
@@ -78,7 +81,7 @@ func (c Claims) narrowing(id string, g Grant, now time.Time) (Link, error) {
 			return Link{}, err
 		}
 	}
-	return l, c.checkNext(l)
+	return l, nil
 }
 
 // newID is 16 random bytes in hex.

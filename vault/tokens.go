@@ -21,8 +21,11 @@ type TokenState struct {
 	Revoked bool     // it, or a link above it
 }
 
-// issueMark tells early that a line is not the record of an issue.
-var issueMark = []byte(`,"op":"issue",`)
+// These tell early that a line is neither the record of an issue nor that of a spawn's end.
+var (
+	issueMark = []byte(`,"op":"issue",`)
+	endMark   = []byte(`"cause":"` + ended.cause + `","op":"revoke",`)
+)
 
 // loadTokens collects the links that are alive or were revoked: from the records of their issue, and from the rows of those
 // that were narrowed offline. It hashes the whole log, so that what it answers is what was recorded.
@@ -30,12 +33,16 @@ func loadTokens(ctx context.Context, v *Vault, c *call) error {
 	links := map[string]Link{}
 	s := scan{v: v}
 	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
-		if !bytes.Contains(line, issueMark) {
+		end := bytes.Contains(line, endMark)
+		if !end && !bytes.Contains(line, issueMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)
 		if err != nil {
 			return false, fmt.Errorf("%w: record %d cannot be read", ErrTampered, seq)
+		}
+		if end && r.Op == opRevoke.name && r.Outcome == audit.Granted {
+			delete(links, r.Target)
 		}
 		if r.Op != opIssue.name || r.Outcome != audit.Granted {
 			return true, nil

@@ -21,7 +21,8 @@ type Config struct {
 	// Auditors must accept each batch of records before anything of it is released: an error, a panic or a missed
 	// deadline of one is ErrNotRecorded for every caller of the batch.
 	Auditors []Auditor
-	// Observers are told after the release. What they answer changes nothing.
+	// Observers are told after the release, each at its own pace. What they answer changes nothing, and one that is 1,024
+	// batches behind misses some.
 	Observers []Auditor
 	// AuditTimeout is how long one batch may take an Auditor. If zero, 5 s.
 	AuditTimeout time.Duration
@@ -48,7 +49,8 @@ type Vault struct {
 
 	mu     sync.RWMutex
 	state  *state
-	broken error // why nothing is committed any more; the committer's own
+	turn   chan struct{} // full while a batch runs
+	broken error         // why nothing is committed any more; whoever has the turn looks and sets
 
 	queue     queue
 	committed chan struct{} // closed when the committer is done

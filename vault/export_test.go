@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/prf"
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+)
+
+// What tests see of the inside: the codings of what comes from outside.
+
+func DecodeTokenText(text string) ([]byte, error) { return decodeText(prefixToken, text) }
+func EncodeTokenText(b []byte) string             { return encodeText(prefixToken, b) }
+func ChainTag(tag, block []byte) []byte           { return chain(tag, block) }
+
+type fixedPRF []byte
+
+func (k fixedPRF) ComputePRF(in []byte, n uint32) ([]byte, error) {
+	h := hmac.New(sha256.New, k)
+	h.Write(in)
+	return h.Sum(nil)[:n], nil
+}
+
+// FixedIssuer is the built-in issuer with a known key.
+func FixedIssuer(id [16]byte, keyID uint32, key []byte) TokenIssuer {
+	return hmacIssuer{&prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}, vaultID(id)}
+}
+
+// SignBlocks puts blocks of any shape together under a right tag, as only the holder of the token key can.
+func SignBlocks(i TokenIssuer, keyID uint32, count byte, blocks ...[]byte) string {
+	h := i.(hmacIssuer)
+	head := binary.BigEndian.AppendUint32([]byte{tokenFormat}, keyID)
+	tag, err := h.tag(head, blocks)
+	if err != nil {
+		panic(err)
+	}
+	b := append(head, count)
+	for _, block := range blocks {
+		b = append(b, block...)
+	}
+	return encodeText(prefixToken, append(b, tag...))
+}
+
+// Recode decodes a row and encodes it again.
+func Recode(key string, data []byte) ([]byte, error) {
+	k, err := parseRowKey(key)
+	if err != nil {
+		return nil, err
+	}
+	row, err := decodeRow(k, data)
+	if err != nil {
+		return nil, err
+	}
+	return encodeRow(row)
+}
+
+// ReadKeyring parses the plaintext of a keyring and uses every key of it.
+func ReadKeyring(b []byte) error {
+	k, err := parseKeyring(b)
+	if err == nil {
+		k.sub(labelRow)
+	}
+	return err
+}
+
+func NewKeyringPlaintext() []byte {
+	_, b, err := newKeyring()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// SwapKeyset puts another keyset in place of number i of a keyring's plaintext: 0 AEAD, 1 tokens, 2 state, 3 signer.
+func SwapKeyset(plaintext []byte, i int, template *tinkpb.KeyTemplate) []byte {
+	handle, err := keyset.NewHandle(template)
+	var swapped bytes.Buffer
+	if err == nil {
+		err = insecurecleartextkeyset.Write(handle, keyset.NewBinaryWriter(&swapped))
+	}
+	if err != nil {
+		panic(err)
+	}
+	out, rest := bytes.Clone(plaintext[:4]), plaintext[4:]
+	for n := range 6 {
+		var field []byte
+		if field, rest, _ = cutPrefixed(rest); n == 2+i {
+			field = swapped.Bytes()
+		}
+		out = appendPrefixed(out, field)
+	}
+	return out
+}
+
+// CanonHost is the one spelling of a host entry.
+func CanonHost(entry string) (string, error) {
+	e, err := parseHost(entry)
+	if err != nil {
+		return "", err
+	}
+	s := ""
+	if len(e.methods) > 0 {
+		s = strings.Join(e.methods, ",") + " "
+	}
+	if e.scheme == "http" {
+		s += "http://"
+	}
+	s += e.host
+	if e.port != defaultPort(e.scheme) {
+		s += ":" + strconv.Itoa(e.port)
+	}
+	return s + e.prefix, nil
+}
+
+// CanonURL is the one spelling of a destination.
+func CanonURL(method, url string) (string, error) {
+	d, err := parseDestination(method, url)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s://%s%s", d.scheme, d, d.path), nil
+}
+
+// Matches says whether a host entry lets a use go to a place.
+func Matches(entry, method, url string) (bool, error) {
+	e, err := parseHost(entry)
+	if err != nil {
+		return false, err
+	}
+	d, err := parseDestination(method, url)
+	return err == nil && e.matches(d), err
+}
+
+// RecodeHead parses the row of a head and writes it again, but for its MAC.
+func RecodeHead(data []byte) ([]byte, error) {
+	h, mac, err := parseHead(data)
+	if err != nil {
+		return nil, err
+	}
+	m := headMAC{Hash: hmac.New(sha256.New, mac)}
+	return h.append(nil, &m, sum{})
+}
