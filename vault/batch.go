@@ -30,7 +30,7 @@ type batch struct {
 	update   func([]Row) (Batch, error)
 }
 
-func (v *Vault) newBatch() *batch {
+func (v *core) newBatch() *batch {
 	b := &batch{rowMAC: v.keys.sub(labelRow), headMAC: headMAC{Hash: v.keys.sub(labelHead)}}
 	b.update = func(changed []Row) (out Batch, err error) {
 		defer func() {
@@ -51,7 +51,7 @@ func (v *Vault) newBatch() *batch {
 }
 
 // start begins again at the state as it is, with the rows that this process has missed.
-func (b *batch) start(v *Vault, now readTime, changed []Row) error {
+func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.sealed, b.buf, b.lines = b.dirty[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
 	b.outcome, b.recorded = b.outcome[:0], b.recorded[:0]

@@ -94,7 +94,7 @@ func (q *queue) take(into []*call, inside *atomic.Int64) ([]*call, bool) {
 func (c *call) size() int { return len(c.tail) + len(c.sealed) + 4<<10 }
 
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting.
-func (v *Vault) commit(ctx context.Context, c *call) error {
+func (v *core) commit(ctx context.Context, c *call) error {
 	if err := v.queue.add(c); err != nil {
 		v.doom(c)
 		return err
@@ -108,7 +108,7 @@ func (v *Vault) commit(ctx context.Context, c *call) error {
 }
 
 // runCommitter gathers what waits and commits it, one batch after the other: one flush of the device for many callers.
-func (v *Vault) runCommitter() {
+func (v *core) runCommitter() {
 	defer close(v.committed)
 	b := v.newBatch()
 	for {
@@ -124,7 +124,7 @@ func (v *Vault) runCommitter() {
 	}
 }
 
-func (v *Vault) commitBatch(b *batch) {
+func (v *core) commitBatch(b *batch) {
 	if err := v.update(context.Background(), b); err != nil {
 		v.fail(b, err)
 		return
@@ -134,7 +134,7 @@ func (v *Vault) commitBatch(b *batch) {
 
 // update runs the calls of a batch at the head of the log and takes in what has changed there. One runs at a time: the
 // committer's, or one without calls, which only catches up.
-func (v *Vault) update(ctx context.Context, b *batch) error {
+func (v *core) update(ctx context.Context, b *batch) error {
 	select {
 	case v.turn <- struct{}{}:
 		defer func() { <-v.turn }()
@@ -171,7 +171,7 @@ func (v *Vault) update(ctx context.Context, b *batch) error {
 
 // fail answers every call of a batch that did not become durable, or may not have. What was to be revoked or frozen is
 // refused in this process from now on.
-func (v *Vault) fail(b *batch, err error) {
+func (v *core) fail(b *batch, err error) {
 	for _, c := range b.calls {
 		v.doom(c)
 		c.done <- fmt.Errorf("%w: %w", ErrNotRecorded, err)
@@ -179,7 +179,7 @@ func (v *Vault) fail(b *batch, err error) {
 }
 
 // doom has this process refuse what was to be revoked or frozen and may not be.
-func (v *Vault) doom(c *call) {
+func (v *core) doom(c *call) {
 	if (c.op == opRevoke || c.op == opFreeze) && c.refused == nil && !c.verbatim {
 		v.doomed.add(c.doom())
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
-func (v *Vault) create(ctx context.Context, root RootKey) error {
+func (v *core) create(ctx context.Context, root RootKey) error {
 	if lines, err := v.store.Lines(ctx, 0, 1); err != nil || len(lines) > 0 {
 		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
 	}
@@ -58,6 +58,6 @@ type keyringJSON struct {
 	Keyring []byte `json:"keyring"`
 }
 
-func (v *Vault) use(keys *keyring) {
+func (v *core) use(keys *keyring) {
 	v.keys, v.sealer = keys, newSealer(keys, v.store)
 }

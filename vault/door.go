@@ -23,11 +23,11 @@ type operation struct {
 	burns      bool // a grant counts as a use
 	always     bool // neither freeze nor clock stands in the way
 
-	check  func(*call) error                          // step 1
-	decide func(view, *call) (plan, *refusal)         // step 3, and again in 5
-	load   func(context.Context, *Vault, *call) error // step 4; nil: nothing to load
-	apply  func(*batch, *call)                        // the change of step 5; nil: none
-	answer func(view, *call) error                    // step 6 of what lists, on the state of the commit or later
+	check  func(*call) error                         // step 1
+	decide func(view, *call) (plan, *refusal)        // step 3, and again in 5
+	load   func(context.Context, *core, *call) error // step 4; nil: nothing to load
+	apply  func(*batch, *call)                       // the change of step 5; nil: none
+	answer func(view, *call) error                   // step 6 of what lists, on the state of the commit or later
 }
 
 var (
@@ -105,7 +105,7 @@ var errAgain = errors.New("decided on rows that have changed")
 
 // do is the one door. Every operation of every surface is one call of it, and nothing else reaches a value, a count or a
 // change. A nil error means granted, recorded and durable.
-func (v *Vault) do(ctx context.Context, c *call) error {
+func (v *core) do(ctx context.Context, c *call) error {
 	if err := v.enter(); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (v *Vault) do(ctx context.Context, c *call) error {
 }
 
 // answer is step 6 of what lists. The state is at least as new as the record.
-func (v *Vault) answer(c *call) (err error) {
+func (v *core) answer(c *call) (err error) {
 	if c.op.answer != nil {
 		v.look(func(w view) { err = c.op.answer(w, c) })
 	}
@@ -147,7 +147,7 @@ func (v *Vault) answer(c *call) (err error) {
 }
 
 // load is step 4. Denials skip it.
-func (c *call) load(ctx context.Context, v *Vault) {
+func (c *call) load(ctx context.Context, v *core) {
 	c.failed = nil
 	if c.refused == nil && c.op.load != nil {
 		c.failed = contain(func() error { return c.op.load(ctx, v, c) })
@@ -167,7 +167,7 @@ func (c *call) refuseMalformed() {
 }
 
 // early decides on the state as this process knows it.
-func (v *Vault) early(c *call) (now readTime) {
+func (v *core) early(c *call) (now readTime) {
 	now = v.clock.read()
 	v.mu.RLock()
 	defer v.mu.RUnlock()

@@ -59,7 +59,7 @@ func (s *Session) prove(ctx context.Context) *identity {
 	}
 	var claims Claims
 	err := contain(func() (err error) {
-		claims, err = s.v.issuer.Verify(ctx, s.token)
+		claims, err = s.core().issuer.Verify(ctx, s.token)
 		return err
 	})
 	if err != nil || claims.check() != nil {

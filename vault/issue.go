@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -64,7 +65,7 @@ func (c Claims) granting(id string, g Grant, w view, spawn bool) (Link, error) {
 		if k.TTL > 0 {
 			limit = min(limit, k.TTL)
 		}
-		limit = min(limit, k.Limits.Expires.Sub(w.now))
+		limit = min(limit, k.Limits.Expires.Sub(truncate(w.now)))
 		own := k.Limits.Grant
 		g.Agent, g.Run, g.User, g.Tenant = or(g.Agent, own.Agent), or(g.Run, own.Run), or(g.User, own.User), or(g.Tenant, own.Tenant)
 	}
@@ -115,7 +116,7 @@ func (parent Grant) admits(g Grant) error {
 	return nil
 }
 
-func loadIssue(ctx context.Context, v *Vault, c *call) error {
+func loadIssue(ctx context.Context, v *core, c *call) error {
 	id := newID()
 	var l Link
 	var err error
@@ -131,6 +132,12 @@ func loadIssue(ctx context.Context, v *Vault, c *call) error {
 	if err := c.claims.check(); err != nil {
 		return err
 	}
-	c.token, err = v.issuer.Issue(ctx, c.claims.clone())
+	if c.token, err = v.issuer.Issue(ctx, c.claims.clone()); err != nil || v.builtin {
+		return err
+	}
+	got, err := v.issuer.Verify(ctx, c.token)
+	if err == nil && !reflect.DeepEqual(got, c.claims) {
+		err = errors.New("the TokenIssuer does not verify what it issues")
+	}
 	return err
 }

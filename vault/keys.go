@@ -61,7 +61,7 @@ func decideKey(w view, c *call) (plan, *refusal) {
 
 var every = scope.MustParse("secrets:*:*")
 
-func loadKey(_ context.Context, v *Vault, c *call) error {
+func loadKey(_ context.Context, v *core, c *call) error {
 	id := newID()
 	var secret [keyLen]byte
 	_, _ = rand.Read(secret[:]) // never fails

@@ -15,7 +15,7 @@ import (
 
 // Log reads the audit log and proves it. It changes nothing and reveals nothing, so it may be given to whoever watches. It
 // is safe for concurrent use, and holds nothing in the store between pages.
-type Log struct{ v *Vault }
+type Log struct{ core func() *core }
 
 const (
 	pageLines  = 1000
@@ -37,7 +37,7 @@ func (l *Log) Follow(ctx context.Context, f audit.Filter) iter.Seq2[audit.Record
 
 func (l *Log) records(ctx context.Context, f audit.Filter, follow bool) iter.Seq2[audit.Record, error] {
 	return func(yield func(audit.Record, error) bool) {
-		s := scan{v: l.v}
+		s := scan{v: l.core()}
 		for {
 			goOn, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
 				if seq < f.Since {
@@ -65,15 +65,15 @@ func (l *Log) records(ctx context.Context, f audit.Filter, follow bool) iter.Seq
 
 // Key returns the public key of the log, as note.NewVerifier reads it. Its name is "keyward/" and the vault's id. Keep it,
 // and a checkpoint, where the keeper of the vault cannot change them.
-func (l *Log) Key() string { return l.v.keys.verifier }
+func (l *Log) Key() string { return l.core().keys.verifier }
 
 // Checkpoint signs the head of the log as it is now.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
-	h, err := l.v.catchUp(ctx)
+	h, err := l.core().catchUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("vault: checkpoint: %w", err)
 	}
-	return audit.Sign(h, l.v.keys.id.origin(), l.v.keys.signer)
+	return audit.Sign(h, l.core().keys.id.origin(), l.core().keys.signer)
 }
 
 // Prove returns a record's line and the proof that the log of the checkpoint has it, for audit.CheckRecord. It reads the
@@ -86,7 +86,7 @@ func (l *Log) Prove(ctx context.Context, seq int64, checkpoint []byte) (line []b
 	if seq < 0 || seq >= h.Size {
 		return nil, nil, fmt.Errorf("vault: prove: %w: the checkpoint covers records 0 to %d", ErrInvalid, h.Size-1)
 	}
-	lines := l.v.lines(ctx)
+	lines := l.core().lines(ctx)
 	one, err := lines(seq, 1)
 	if err == nil && len(one) != 1 {
 		err = fmt.Errorf("%w: the log ends before record %d", ErrTampered, seq)
@@ -114,7 +114,7 @@ func (l *Log) ProveConsistent(ctx context.Context, older, newer []byte) (audit.P
 	if err != nil {
 		return nil, fmt.Errorf("vault: prove: newer: %w", err)
 	}
-	p, err := audit.ProveConsistent(from.Size, to.Size, l.v.lines(ctx))
+	p, err := audit.ProveConsistent(from.Size, to.Size, l.core().lines(ctx))
 	if err == nil && audit.CheckConsistent(from, to, p) != nil {
 		err = fmt.Errorf("%w: the checkpoints do not fit: the log was forked or changed", ErrTampered)
 	}
@@ -126,16 +126,16 @@ func (l *Log) ProveConsistent(ctx context.Context, older, newer []byte) (audit.P
 
 // Export writes the whole log with a checkpoint of it, for audit.Verify and for jq.
 func (l *Log) Export(ctx context.Context, w io.Writer) error {
-	h, err := l.v.catchUp(ctx)
+	h, err := l.core().catchUp(ctx)
 	if err != nil {
 		return fmt.Errorf("vault: export: %w", err)
 	}
-	checkpoint, err := audit.Sign(h, l.v.keys.id.origin(), l.v.keys.signer)
+	checkpoint, err := audit.Sign(h, l.core().keys.id.origin(), l.core().keys.signer)
 	if err == nil {
-		err = audit.WriteExport(w, checkpoint, h.Size, l.v.lines(ctx))
+		err = audit.WriteExport(w, checkpoint, h.Size, l.core().lines(ctx))
 	}
 	if err == nil {
-		err = l.v.endsAt(ctx, h)
+		err = l.core().endsAt(ctx, h)
 	}
 	if err != nil {
 		return fmt.Errorf("vault: export: %w", err)

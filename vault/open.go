@@ -21,18 +21,17 @@ const (
 
 var errNotEmpty = errors.New("the store is no longer empty")
 
-func open(ctx context.Context, cfg Config) (*Vault, error) {
+func open(ctx context.Context, cfg Config) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	v := &Vault{
+	v := &core{
 		store: cfg.Store, state: newState(), clock: newClock(cfg.Now), opening: newID(),
 		maxTTL: cfg.MaxTTL, committed: make(chan struct{}), turn: make(chan struct{}, 1), queue: queue{ready: make(chan struct{}, 1)},
 	}
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
-	v.log.v = v
 	rows, err := v.store.Rows(ctx, "", 1)
 	if err != nil {
 		return nil, err
@@ -61,7 +60,7 @@ func open(ctx context.Context, cfg Config) (*Vault, error) {
 
 // load opens an existing vault. It pages through the deciding rows as they were at the head or later, then takes in what has
 // changed since while every writer is locked out, and compares the sum with the MAC of the head.
-func (v *Vault) load(ctx context.Context, root RootKey) error {
+func (v *core) load(ctx context.Context, root RootKey) error {
 	h, mac, err := v.loadHead(ctx)
 	if err != nil {
 		return err
@@ -101,7 +100,7 @@ func (v *Vault) load(ctx context.Context, root RootKey) error {
 	return nil
 }
 
-func (v *Vault) loadHead(ctx context.Context) (head, []byte, error) {
+func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
 	rows, err := v.store.Rows(ctx, headKey, 1)
 	if err != nil {
 		return head{}, nil, err
@@ -112,7 +111,7 @@ func (v *Vault) loadHead(ctx context.Context) (head, []byte, error) {
 	return parseHead(rows[0].Data)
 }
 
-func (v *Vault) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyring, error) {
+func (v *core) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyring, error) {
 	rows, err := v.store.Rows(ctx, keyringKey, 1)
 	if err != nil {
 		return nil, err
@@ -128,7 +127,7 @@ func (v *Vault) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*key
 }
 
 // loadRows reads all rows but the sealed values. A page is read while the one before is decoded.
-func (v *Vault) loadRows(ctx context.Context, b *batch) error {
+func (v *core) loadRows(ctx context.Context, b *batch) error {
 	next := v.rowsFrom(ctx, "")
 	for {
 		p := <-next
@@ -161,17 +160,21 @@ type rowPage struct {
 	err  error
 }
 
-func (v *Vault) rowsFrom(ctx context.Context, from string) <-chan rowPage {
+func (v *core) rowsFrom(ctx context.Context, from string) <-chan rowPage {
 	page := make(chan rowPage, 1)
 	go func() {
-		rows, err := v.store.Rows(ctx, from, pageRows)
-		page <- rowPage{rows, err}
+		var p rowPage
+		p.err = contain(func() (err error) { // the store may be a user's own
+			p.rows, err = v.store.Rows(ctx, from, pageRows)
+			return err
+		})
+		page <- p
 	}()
 	return page
 }
 
 // noneBehind refuses a store with rows behind the sealed values: format 1 has none.
-func (v *Vault) noneBehind(ctx context.Context) error {
+func (v *core) noneBehind(ctx context.Context) error {
 	rows, err := v.store.Rows(ctx, behindSealed, 1)
 	if err == nil && len(rows) > 0 {
 		err = fmt.Errorf("%w: unknown row", ErrTampered)
@@ -179,7 +182,7 @@ func (v *Vault) noneBehind(ctx context.Context) error {
 	return err
 }
 
-func (v *Vault) loadRow(b *batch, r Row) error {
+func (v *core) loadRow(b *batch, r Row) error {
 	k, err := parseRowKey(r.Key)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (r *refusals) over(c *call, now readTime) bool {
 	}
 	r.count(c.refused.cause+" "+name, 1)
 	if r.timer == nil {
-		v := c.by.v
+		v := c.by.core()
 		r.timer = time.AfterFunc(time.Second, func() { r.tick(v) })
 	}
 	return true
@@ -98,7 +98,7 @@ func neighbours(a netip.Addr) string {
 }
 
 // tick is a flush in the background. A vault that is closing flushes itself.
-func (r *refusals) tick(v *Vault) {
+func (r *refusals) tick(v *core) {
 	if v.enter() == nil {
 		defer v.leave()
 		_ = r.flush(v) // what failed is counted on, and tried again in a second
@@ -106,7 +106,7 @@ func (r *refusals) tick(v *Vault) {
 }
 
 // flush records the counts. What could not be recorded is counted on.
-func (r *refusals) flush(v *Vault) error {
+func (r *refusals) flush(v *core) error {
 	r.mu.Lock()
 	counts := r.counts
 	r.counts, r.timer = nil, nil
@@ -138,7 +138,7 @@ func (r *refusals) flush(v *Vault) error {
 }
 
 // stop records what is left when the vault closes.
-func (r *refusals) stop(v *Vault) error {
+func (r *refusals) stop(v *core) error {
 	r.mu.Lock()
 	r.stopped = true
 	if r.timer != nil {

@@ -52,7 +52,7 @@ func newReleaser(cfg Config) *releaser {
 }
 
 // deliver answers the callers of a committed batch.
-func (v *Vault) deliver(b *batch) {
+func (v *core) deliver(b *batch) {
 	if v.releaser == nil {
 		for i, c := range b.calls {
 			c.done <- b.outcome[i]
@@ -89,19 +89,23 @@ func (r *releaser) ask(records []audit.Record) error {
 	for _, a := range r.auditors {
 		go func() { answers <- a.tell(ctx, records) }()
 	}
-	for range r.auditors {
-		if err := <-answers; err != nil {
-			return fmt.Errorf("auditor: %w", err)
+	var first error
+	for range r.auditors { // all of them: one that refuses takes nothing from the others
+		if err := <-answers; err != nil && first == nil {
+			first = fmt.Errorf("auditor: %w", err)
 		}
 	}
-	return nil
+	return first
 }
 
-// stop waits for the auditors, and a while for the observers.
+// stop waits until nothing is to be told and nobody is being told any more; a while for those that hang.
 func (r *releaser) stop() {
 	close(r.batches)
 	<-r.done
 	var waiting sync.WaitGroup
+	for _, a := range r.auditors {
+		waiting.Go(func() { a.rest(r.timeout) })
+	}
 	for _, o := range r.observers {
 		waiting.Go(func() { o.stop(r.timeout) })
 	}
@@ -118,6 +122,16 @@ func watch(a Auditor) *watched {
 	w := &watched{a, make(chan struct{}, 1)}
 	w.idle <- struct{}{}
 	return w
+}
+
+// rest waits until the auditor is idle, for a while.
+func (a *watched) rest(patience time.Duration) {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-a.idle:
+	case <-t.C:
+	}
 }
 
 var errGone = errors.New("ended its goroutine")
@@ -188,4 +202,5 @@ func (o *observer) stop(patience time.Duration) {
 	defer t.Stop()
 	<-o.done
 	o.end()
+	o.rest(patience)
 }

@@ -13,7 +13,7 @@ import (
 
 // scan walks the log, hashing, from head to head.
 type scan struct {
-	v    *Vault
+	v    *core
 	tree audit.Tree
 	size int64
 }
@@ -48,7 +48,7 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 }
 
 // endsAt refuses lines behind the head that no commit has put there.
-func (v *Vault) endsAt(ctx context.Context, h audit.Head) error {
+func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 	lines, err := v.lines(ctx)(h.Size, 1)
 	if err != nil || len(lines) == 0 {
 		return err
@@ -78,7 +78,7 @@ func (s *scan) wait(ctx context.Context) error {
 }
 
 // lines pages through the log, as long as the vault is open.
-func (v *Vault) lines(ctx context.Context) audit.Lines {
+func (v *core) lines(ctx context.Context) audit.Lines {
 	return func(from int64, n int) ([][]byte, error) {
 		if err := v.enter(); err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func (v *Vault) lines(ctx context.Context) audit.Lines {
 
 // catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
 // answers with the head that it knows.
-func (v *Vault) catchUp(ctx context.Context) (audit.Head, error) {
+func (v *core) catchUp(ctx context.Context) (audit.Head, error) {
 	if err := v.enter(); err != nil {
 		return audit.Head{}, err
 	}

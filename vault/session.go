@@ -13,8 +13,8 @@ import (
 // door: it is decided, recorded durably, and only then answered, refusals included. It is safe for concurrent use and
 // needs no closing.
 type Session struct {
-	v        *Vault
-	operator *string // an operator in this process
+	core     func() *core // see Vault
+	operator *string      // an operator in this process
 	token    Token
 	remote   bool // the token is to be a remote operator's
 	from     netip.Addr
@@ -100,8 +100,8 @@ func (s *Session) Issue(ctx context.Context, g Grant) (*Session, error) {
 }
 
 func (s *Session) child(c *call) *Session {
-	child := &Session{v: s.v, token: c.token, from: s.from}
-	if id := c.claims; id.from(s.from) && s.v.builtin {
+	child := &Session{core: s.core, token: c.token, from: s.from}
+	if id := c.claims; id.from(s.from) && s.core().builtin {
 		child.known.Store(&identity{claims: id, from: s.from.Unmap().WithZone("")})
 	}
 	return child
@@ -117,15 +117,15 @@ func (s *Session) Revoke(ctx context.Context, id, reason string) error {
 // Claims returns what the session's token says, oldest link first, after checking that it is the vault's. It does not
 // look whether the token has been revoked or used up, and it is not recorded. An operator in this process has none.
 func (s *Session) Claims(ctx context.Context) (Claims, error) {
-	if s == nil || s.v == nil {
+	if s == nil || s.core == nil {
 		return nil, errNoVault
 	}
-	if err := s.v.enter(); err != nil {
+	if err := s.core().enter(); err != nil {
 		return nil, err
 	}
-	defer s.v.leave()
+	defer s.core().leave()
 	id := s.authenticate(ctx)
-	s.v.look(id.lookUp)
+	s.core().look(id.lookUp)
 	if id.refused != nil {
 		return nil, fmt.Errorf("vault: claims: %w", id.refused.error())
 	}
@@ -144,10 +144,10 @@ func (s *Session) Token() Token {
 var errNoVault = fmt.Errorf("vault: %w: the session does not come from a vault", ErrInvalid)
 
 func (s *Session) do(ctx context.Context, c *call) error {
-	if s == nil || s.v == nil {
+	if s == nil || s.core == nil {
 		return errNoVault
 	}
-	return s.v.do(ctx, c)
+	return s.core().do(ctx, c)
 }
 
 // answer is for calls that answer with what step 4 found.

@@ -27,7 +27,7 @@ func (s *Session) Spawn(ctx context.Context, g Grant, f func(context.Context, *S
 	if err := s.do(ctx, c); err != nil {
 		return err
 	}
-	v, link := s.v, c.claims.last().ID
+	v, link := s.core(), c.claims.last().ID
 	v.spawns.add(link)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -44,7 +44,7 @@ func (s *Session) Spawn(ctx context.Context, g Grant, f func(context.Context, *S
 }
 
 // recordEnd records the end of a spawn, whatever has become of its caller.
-func (v *Vault) recordEnd(ctx context.Context, issued *call) error {
+func (v *core) recordEnd(ctx context.Context, issued *call) error {
 	if err := v.enter(); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ var (
 
 // loadTokens collects the links that are alive or were revoked: from the records of their issue, and from the rows of those
 // that were narrowed offline. It hashes the whole log, so that what it answers is what was recorded.
-func loadTokens(ctx context.Context, v *Vault, c *call) error {
+func loadTokens(ctx context.Context, v *core, c *call) error {
 	links := map[string]Link{}
 	s := scan{v: v}
 	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {

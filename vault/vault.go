@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -38,104 +36,33 @@ type Config struct {
 // Vault composes a Store, a root key, a TokenIssuer and Auditors. It opens, closes and hands out authority; never hand it
 // to an agent. It is safe for concurrent use.
 type Vault struct {
-	store   Store
-	keys    *keyring
-	sealer  *sealer
-	issuer  TokenIssuer
-	builtin bool // the issuer is the built-in one
-	clock   clock
-	maxTTL  time.Duration
-	opening string // names this opening to spawned tokens
-
-	mu     sync.RWMutex
-	state  *state
-	turn   chan struct{} // full while a batch runs
-	broken error         // why nothing is committed any more; whoever has the turn looks and sets
-
-	queue     queue
-	committed chan struct{} // closed when the committer is done
-	releaser  *releaser     // nil without auditors
-	refusals  refusals
-	doomed    doomed
-	spawns    set[string]
-	log       Log
-
-	life     sync.RWMutex
-	closed   bool
-	inFlight sync.WaitGroup
-	inside   atomic.Int64 // how many are in flight
-	closing  sync.Once
-	closeErr error
+	core func() *core // behind a closure, so that no way to print it reaches a key or walks what is in use
 }
 
 // Operator returns full authority under a name, which is recorded: for the code that opened the vault. A name that is not
 // one is refused at first use.
 func (v *Vault) Operator(name string) *Operator {
-	return &Operator{&Session{v: v, operator: &name}}
+	return &Operator{&Session{core: v.core, operator: &name}}
 }
 
 // Remote returns the operator who holds a kw_op_… credential and calls from an address. Each call checks the credential;
 // a bad one is refused, and recorded, at its first use.
 func (v *Vault) Remote(cred Token, from netip.Addr) *Operator {
-	return &Operator{&Session{v: v, token: cred, remote: true, from: from}}
+	return &Operator{&Session{core: v.core, token: cred, remote: true, from: from}}
 }
 
 // Session returns the vault as the holder of a token (kw_tok_…) or agent key (kw_agent_…) sees it who calls from an address;
 // the zero Addr is this process. A bad token is refused, and recorded, at its first use.
 func (v *Vault) Session(tok Token, from netip.Addr) *Session {
-	return &Session{v: v, token: tok, from: from}
+	return &Session{core: v.core, token: tok, from: from}
 }
 
 // Log returns the audit log, to be given to whoever watches.
-func (v *Vault) Log() *Log { return &v.log }
+func (v *Vault) Log() *Log { return &Log{v.core} }
 
 // Close waits for the calls that are under way, writes what is still to be recorded, and closes the store. Later calls
 // answer ErrClosed. A second Close returns what the first did. It does not wait for functions given to Use and Spawn.
-func (v *Vault) Close() error {
-	v.closing.Do(func() {
-		v.life.Lock()
-		v.closed = true
-		v.life.Unlock()
-		v.inFlight.Wait()
-		flushed := v.refusals.stop(v)
-		v.queue.close()
-		<-v.committed
-		v.closeErr = errors.Join(flushed, v.store.Close())
-	})
-	return v.closeErr
-}
-
-// enter counts a call in, unless the vault is closed.
-func (v *Vault) enter() error {
-	v.life.RLock()
-	defer v.life.RUnlock()
-	if v.closed {
-		return fmt.Errorf("vault: %w", ErrClosed)
-	}
-	v.inFlight.Add(1)
-	v.inside.Add(1)
-	return nil
-}
-
-func (v *Vault) leave() {
-	v.inside.Add(-1)
-	v.inFlight.Done()
-}
-
-// look calls f with the state as this process knows it. f does not keep it.
-func (v *Vault) look(f func(view)) {
-	now := v.clock.read()
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	f(v.view(now, nil))
-}
-
-// view is the state at a time; the caller holds mu, or is the committer.
-func (v *Vault) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, v: v}
-	w.now, w.behind = now.after(v.state.head.time)
-	return w
-}
+func (v *Vault) Close() error { return v.core().close() }
 
 func (c Config) check() error {
 	switch {
@@ -162,12 +89,12 @@ func (c Config) check() error {
 // Errors: ErrInvalid (configuration, or a newer format), ErrWrongKey, ErrNoKey, ErrKMSUnavailable (the root), ErrTampered
 // (the store holds something else than what keyward wrote, or is not a vault), and those of the store.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
-	v, err := open(ctx, cfg)
+	c, err := open(ctx, cfg)
 	if err != nil {
 		if cfg.Store != nil {
 			err = errors.Join(err, cfg.Store.Close())
 		}
 		return nil, fmt.Errorf("vault: open: %w", err)
 	}
-	return v, nil
+	return &Vault{func() *core { return c }}, nil
 }

@@ -13,7 +13,7 @@ type view struct {
 	over   *staging // nil outside a batch
 	now    time.Time
 	behind bool // the wall clock is too far behind the log
-	v      *Vault
+	v      *core
 }
 
 func (w view) get(k rowKey) entry {
