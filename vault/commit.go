@@ -93,8 +93,15 @@ func (q *queue) take(into []*call, inside *atomic.Int64) ([]*call, bool) {
 // size is about what a call adds to a batch.
 func (c *call) size() int { return len(c.tail) + len(c.sealed) + 4<<10 }
 
-// commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting.
+// commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting. One that
+// cannot give up, and is alone, commits by itself: waking the committer and waiting for it takes as long as all the rest
+// of a Get in memory.
 func (v *core) commit(ctx context.Context, c *call) error {
+	if ctx.Done() == nil && v.releaser == nil && v.inside.Load() == 1 {
+		if alone, err := v.commitAlone(c); alone {
+			return err
+		}
+	}
 	if err := v.queue.add(c); err != nil {
 		v.doom(c)
 		return err
@@ -105,6 +112,23 @@ func (v *core) commit(ctx context.Context, c *call) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// commitAlone runs a batch of one, unless another batch is running.
+func (v *core) commitAlone(c *call) (alone bool, err error) {
+	select {
+	case v.turn <- struct{}{}:
+		defer func() { <-v.turn }()
+	default:
+		return false, nil
+	}
+	b := v.alone
+	b.calls = append(b.calls[:0], c)
+	defer clear(b.calls)
+	if err := v.runBatch(context.Background(), b); err != nil {
+		return true, v.failed(c, err)
+	}
+	return true, b.outcome[0]
 }
 
 // runCommitter gathers what waits and commits it, one batch after the other: one flush of the device for many callers.
@@ -141,6 +165,11 @@ func (v *core) update(ctx context.Context, b *batch) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return v.runBatch(ctx, b)
+}
+
+// runBatch is update for who has the turn.
+func (v *core) runBatch(ctx context.Context, b *batch) error {
 	if v.broken != nil {
 		return v.broken
 	}
@@ -169,13 +198,17 @@ func (v *core) update(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// fail answers every call of a batch that did not become durable, or may not have. What was to be revoked or frozen is
-// refused in this process from now on.
+// fail answers every call of a batch that did not become durable, or may not have.
 func (v *core) fail(b *batch, err error) {
 	for _, c := range b.calls {
-		v.doom(c)
-		c.done <- fmt.Errorf("%w: %w", ErrNotRecorded, err)
+		c.done <- v.failed(c, err)
 	}
+}
+
+// failed is what such a call answers. What was to be revoked or frozen is refused in this process from now on.
+func (v *core) failed(c *call, err error) error {
+	v.doom(c)
+	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 }
 
 // doom has this process refuse what was to be revoked or frozen and may not be.

@@ -24,6 +24,7 @@ type core struct {
 	mu     sync.RWMutex
 	state  *state
 	turn   chan struct{} // full while a batch runs
+	alone  *batch        // of a caller who commits by itself, and has the turn
 	broken error         // why nothing is committed any more; whoever has the turn looks and sets
 
 	queue     queue

@@ -54,6 +54,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
 		v.releaser = newReleaser(cfg)
 	}
+	v.alone = v.newBatch()
 	go v.runCommitter()
 	return v, nil
 }

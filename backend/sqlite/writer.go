@@ -5,6 +5,7 @@ package sqlite
 import (
 	"database/sql/driver"
 	"errors"
+	"math"
 	"strings"
 
 	engine "modernc.org/sqlite"
@@ -27,7 +28,7 @@ type writer struct {
 	known   bool   // the rest is true of the file as version shows it
 	version uint32 // changes when another connection commits
 	size    int64  // number of lines, dropped ones included
-	top     int64  // no row has a number of top or higher
+	top     int64  // no row has a number of top or higher, as far as is known
 	written int    // pages written since the log of SQLite was last emptied, about
 }
 
@@ -36,8 +37,7 @@ func (w *writer) prepareAll() (err error) {
 		"BEGIN IMMEDIATE": &w.begin,
 		"COMMIT":          &w.commit,
 		"ROLLBACK":        &w.rollback,
-		`SELECT (SELECT max(seq) + 1 FROM log), (SELECT max(next) FROM dropped), (SELECT max(seq) + 1 FROM head),
-			(SELECT max(seq) + 1 FROM rows INDEXED BY rows_seq WHERE key NOT GLOB 'x:*')`: &w.sizes,
+		"SELECT (SELECT max(seq) + 1 FROM log), (SELECT max(next) FROM dropped)": &w.sizes,
 		`SELECT key, seq, data FROM rows INDEXED BY rows_seq WHERE seq >= ?1 AND key NOT GLOB 'x:*'
 			UNION ALL SELECT 'head', seq, data FROM head WHERE seq >= ?1`: &w.since,
 		"REPLACE INTO head (id, seq, data) VALUES (0, ?, ?)": &w.putHead,
@@ -62,11 +62,11 @@ func (w *writer) refresh() error {
 		return err
 	}
 	err = w.sizes.query(func(row []driver.Value) error {
-		var n [4]int64
+		var n [2]int64
 		for i, v := range row {
 			n[i], _ = v.(int64) // NULL of an empty table
 		}
-		w.size, w.top = max(n[0], n[1]), max(n[2], n[3])
+		w.size, w.top = max(n[0], n[1]), math.MaxInt64
 		return nil
 	})
 	w.version, w.known = version, err == nil
@@ -83,11 +83,15 @@ func (w *writer) changed(since int64) (changed []vault.Row, err error) {
 	if since >= max(w.size, w.top) {
 		return nil, nil
 	}
+	top := since
 	err = w.since.query(func(row []driver.Value) error {
 		r, err := rowOf(row)
-		changed = append(changed, r)
+		changed, top = append(changed, r), max(top, r.Seq+1)
 		return err
 	}, since)
+	if err == nil {
+		w.top = top
+	}
 	return changed, err
 }
 
