@@ -13,6 +13,7 @@ import (
 type batch struct {
 	view
 	calls    []*call
+	gathers  bool // takes more calls once it has the lock
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	sealed   []Row    // values to write or remove
@@ -41,6 +42,9 @@ func (v *core) newBatch() *batch {
 		}()
 		if err := b.start(v, v.clock.read(), changed); err != nil {
 			return Batch{}, err
+		}
+		if b.gathers { // those too that came while another process had the lock
+			b.calls = v.queue.drain(b.calls)
 		}
 		for _, c := range b.calls {
 			b.run(c)

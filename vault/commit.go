@@ -56,8 +56,8 @@ func (q *queue) close() {
 	q.wake()
 }
 
-// take waits for calls and moves as many as fit one batch; inside is how many are in the door. It reports false at the end.
-func (q *queue) take(into []*call, inside *atomic.Int64) ([]*call, bool) {
+// wait returns when there are calls, or false at the end; inside is how many are in the door.
+func (q *queue) wait(inside *atomic.Int64) bool {
 	for {
 		q.mu.Lock()
 		waiting, done := len(q.calls), q.done
@@ -66,28 +66,36 @@ func (q *queue) take(into []*call, inside *atomic.Int64) ([]*call, bool) {
 			if inside.Load() > int64(waiting) {
 				runtime.Gosched() // callers that are about to ask get into this batch
 			}
-			break
+			return true
 		}
 		if done {
-			return nil, false
+			return false
 		}
 		<-q.ready
 	}
+}
+
+// drain moves as many calls as fit one batch with those that are in it.
+func (q *queue) drain(batch []*call) []*call {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, size := 0, 0
-	for n < len(q.calls) && n < maxBatch {
+	size := 0
+	for _, c := range batch {
+		size += c.size()
+	}
+	n := 0
+	for n < len(q.calls) && len(batch) < maxBatch {
 		size += q.calls[n].size()
-		if n > 0 && size > maxBatchBytes {
+		if size > maxBatchBytes && len(batch) > 0 {
 			break
 		}
+		batch = append(batch, q.calls[n])
 		n++
 	}
-	into = append(into, q.calls[:n]...)
 	rest := copy(q.calls, q.calls[n:])
 	clear(q.calls[rest:])
 	q.calls = q.calls[:rest]
-	return into, true
+	return batch
 }
 
 // size is about what a call adds to a batch.
@@ -135,11 +143,9 @@ func (v *core) commitAlone(c *call) (alone bool, err error) {
 func (v *core) runCommitter() {
 	defer close(v.committed)
 	b := v.newBatch()
-	for {
-		var ok bool
-		if b.calls, ok = v.queue.take(b.calls[:0], &v.inside); !ok {
-			break
-		}
+	b.gathers = true
+	for v.queue.wait(&v.inside) {
+		b.calls = v.queue.drain(b.calls[:0])
 		v.commitBatch(b)
 		clear(b.calls)
 	}
