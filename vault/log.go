@@ -132,7 +132,7 @@ func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	}
 	checkpoint, err := audit.Sign(h, l.core().keys.id.origin(), l.core().keys.signer)
 	if err == nil {
-		err = audit.WriteExport(w, checkpoint, h.Size, l.core().lines(ctx))
+		err = audit.WriteExport(w, checkpoint, h.Size, readAhead(l.core().lines(ctx)))
 	}
 	if err == nil {
 		err = l.core().endsAt(ctx, h)

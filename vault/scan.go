@@ -24,8 +24,9 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 	if err != nil {
 		return false, err
 	}
+	page := readAhead(s.v.lines(ctx))
 	for s.size < h.Size {
-		lines, err := s.v.lines(ctx)(s.size, int(min(pageLines, h.Size-s.size)))
+		lines, err := page(s.size, int(min(pageLines, h.Size-s.size)))
 		if err != nil {
 			return false, err
 		}
@@ -88,6 +89,38 @@ func (v *core) lines(ctx context.Context) audit.Lines {
 			return nil, err
 		}
 		return v.store.Lines(ctx, from, n)
+	}
+}
+
+// readAhead reads a page while the one before is used. It is for one reader that goes through the log in order.
+func readAhead(lines audit.Lines) audit.Lines {
+	type page struct {
+		from  int64
+		lines [][]byte
+		err   error
+	}
+	var ahead chan page
+	return func(from int64, n int) ([][]byte, error) {
+		var p page
+		if ahead != nil {
+			p = <-ahead
+		}
+		if ahead == nil || p.from != from {
+			p = page{from: from}
+			p.lines, p.err = lines(from, n)
+		}
+		p.lines = p.lines[:min(n, len(p.lines))]
+		ahead = nil
+		if p.err == nil && len(p.lines) > 0 {
+			next, c := from+int64(len(p.lines)), make(chan page, 1)
+			ahead = c
+			go func() {
+				q := page{from: next}
+				q.lines, q.err = lines(next, n)
+				c <- q
+			}()
+		}
+		return p.lines, p.err
 	}
 }
 
