@@ -175,8 +175,8 @@ func TestAttackMatrix(t *testing.T) {
 	var tries []try
 	texts := map[string]string{} // of a method and family: the callers of all are told the same
 	cell := func(c attackCredential, name string, want error, cause string) {
-		row, has := rows[name]
-		if _, has = reflect.TypeOf(c.door).MethodByName(name); !has {
+		row := rows[name]
+		if _, has := reflect.TypeOf(c.door).MethodByName(name); !has {
 			return
 		}
 		tries = append(tries, deny(c.name+", "+name, row.op, want, cause, func() error {

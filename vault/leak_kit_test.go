@@ -66,9 +66,7 @@ func reverse(s string) string {
 
 func (c *canary) add(name, form string) {
 	form = strings.Trim(form, "[]{}\"() ")
-	if strings.HasPrefix(form, "byte{") {
-		form = form[len("byte{"):]
-	}
+	form = strings.TrimPrefix(form, "byte{")
 	if len(form) >= 12 {
 		c.forms[name] = form
 	}
