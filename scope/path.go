@@ -82,6 +82,20 @@ func check(s string, star bool) error {
 	return nil
 }
 
+// kinds tells a dot from the other bytes of a segment, and those from all else, which is 0.
+var kinds = func() (kinds [256]byte) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		kinds[c] = aLetter
+	}
+	kinds['.'] = aDot
+	return kinds
+}()
+
+const (
+	aDot    = 1
+	aLetter = 2
+)
+
 func checkSegment(s string) error {
 	switch {
 	case s == "":
@@ -89,16 +103,15 @@ func checkSegment(s string) error {
 	case len(s) > maxSegment:
 		return errSegmentLong
 	}
-	dots := true
+	var seen byte
 	for i := range len(s) { // bytes, not runes: nothing above 0x7F is allowed, valid UTF-8 or not
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-			dots = false
-		case c != '.':
+		kind := kinds[s[i]]
+		if kind == 0 {
 			return errSegmentByte
 		}
+		seen |= kind
 	}
-	if dots {
+	if seen == aDot {
 		return errSegmentDots
 	}
 	return nil

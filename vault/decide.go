@@ -50,7 +50,7 @@ func authority(w view, c *call) *refusal {
 			return r
 		}
 	case len(who.claims) > 0:
-		if r := dead(w, who.claims); r != nil {
+		if r := dead(w, who); r != nil {
 			return r
 		}
 	}
@@ -65,13 +65,14 @@ func authority(w view, c *call) *refusal {
 
 // dead says why a token no longer works, if it does not. A link that was revoked ends everything below it, since every
 // chain below holds that link.
-func dead(w view, claims Claims) *refusal {
+func dead(w view, who *identity) *refusal {
+	claims := who.claims
 	if claims.byKey() {
 		if r := deadKey(w, claims[0].ID); r != nil {
 			return r
 		}
 	}
-	if !w.now.Before(claims.expires(w.v.maxTTL)) {
+	if !w.now.Before(who.ends) {
 		return expired
 	}
 	if claims[claims.first()].Issued.After(w.now) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // identity is who asks, as far as a credential proves it: step 2 of the door.
@@ -18,6 +19,7 @@ type identity struct {
 	remote   bool      // the credential must be, or must not be, an operator's
 	key      string    // its link id, found by hash
 	claims   Claims    // of a token; of a key its link alone
+	ends     time.Time // when the claims of a token are dead, if nothing ends them earlier
 	from     netip.Addr
 }
 
@@ -67,6 +69,7 @@ func (s *Session) prove(ctx context.Context) *identity {
 		return id
 	}
 	id.claims = claims.clone()
+	id.ends = id.claims.expires(s.core().maxTTL)
 	if !id.claims.from(id.from) {
 		id.refused = badNetwork
 	}
