@@ -107,9 +107,14 @@ func appendLine(ctx context.Context, s *sqlite.Store, line string) error {
 	})
 }
 
-// childBusy appends from 8 goroutines for a second after it was told to start, and prints how many lines, and the
-// longest wait in microseconds.
+// childBusy appends lines as busy does.
 func childBusy(s *sqlite.Store) error {
+	return busy(func() error { return appendLine(context.Background(), s, "{}") })
+}
+
+// busy calls f from 8 goroutines for a second after it was told to start, and prints how often, and the longest wait in
+// microseconds.
+func busy(f func() error) error {
 	fmt.Println("ready")
 	bufio.NewReader(os.Stdin).ReadString('\n')
 	var mu sync.Mutex
@@ -121,7 +126,7 @@ func childBusy(s *sqlite.Store) error {
 	for range 8 {
 		wg.Go(func() {
 			for start := time.Now(); start.Before(end); {
-				err := appendLine(context.Background(), s, "{}")
+				err := f()
 				now := time.Now()
 				mu.Lock()
 				n++

@@ -5,14 +5,12 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +20,7 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// childGet opens the vault and, once told to start, calls Get from 8 goroutines for a second. It prints how many, and the
-// longest wait in microseconds.
+// childGet opens the vault and calls Get as busy does.
 func childGet(s *sqlite.Store) error {
 	ctx := context.Background()
 	v, err := vault.Open(ctx, vault.Config{Store: s, Root: kms.KeyFile(filepath.Join(filepath.Dir(os.Getenv(childPath)), "root.key"))})
@@ -36,31 +33,11 @@ func childGet(s *sqlite.Store) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	bufio.NewReader(os.Stdin).ReadString('\n')
-	var mu sync.Mutex
-	var n int
-	var longest time.Duration
-	var errs error
-	var wg sync.WaitGroup
-	end := time.Now().Add(time.Second)
-	for range 8 {
-		wg.Go(func() {
-			for start := time.Now(); start.Before(end); {
-				_, err := session.Get(ctx, benchRequest)
-				now := time.Now()
-				mu.Lock()
-				n++
-				longest = max(longest, now.Sub(start))
-				errs = errors.Join(errs, err)
-				mu.Unlock()
-				start = now
-			}
-		})
-	}
-	wg.Wait()
-	fmt.Println(n, longest.Microseconds())
-	return errors.Join(errs, v.Close())
+	err = busy(func() error {
+		_, err := session.Get(ctx, benchRequest)
+		return err
+	})
+	return errors.Join(err, v.Close())
 }
 
 // BenchmarkProcesses lets one process with 8 callers and then two processes with 8 each use one vault, in turns of a second,
