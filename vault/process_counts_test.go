@@ -49,6 +49,7 @@ func TestProcessCounts(t *testing.T) {
 		total += n
 		must(t, c.end())
 	}
+	t.Logf("%d grants of %d uses, by 8 processes of 8 to 64 goroutines", total, countLimit)
 	wantCounted(t, v, s, total)
 	wantRefused(t, s, bedPath, vault.ErrDeadToken)
 	// Records and counts of refusals are as many as attempts: each goroutine had one, and this process one.
