@@ -41,14 +41,15 @@
 // PRAGMA application_id is 0x6b777264 ("kwrd"), PRAGMA user_version the format. A file with another application_id,
 // tables that differ, or a foreign index or trigger is refused, as is a newer format.
 //
-//	CREATE TABLE log (seq INTEGER PRIMARY KEY, line TEXT NOT NULL)
+//	CREATE TABLE log (seq INTEGER PRIMARY KEY, line TEXT NOT NULL, wrote TEXT)
 //	CREATE TABLE head (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, data NOT NULL)
 //	CREATE TABLE rows (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, data NOT NULL)
-//	CREATE INDEX rows_seq ON rows (seq) WHERE key NOT GLOB 'x:*'
 //	CREATE TABLE dropped (id INTEGER PRIMARY KEY, next INTEGER NOT NULL)
 //
-// log holds the lines by number; rows the rows, JSON as TEXT and ciphertext (keys that begin with "x:") as BLOB; head the
-// row of the key "head", id 0; dropped the number of lines as it was when lines were last dropped, id 0.
+// log holds the lines by number, and in wrote the keys of the rows that each wrote, a JSON array, without head and
+// ciphertext; rows the rows, JSON as TEXT and ciphertext (keys that begin with "x:") as BLOB; head the
+// row of the key "head", id 0; dropped the number of lines as it was when lines were last dropped, id 0, and the
+// number below which wrote does not say all, id 1.
 //
 // # The sqlite3 shell
 //

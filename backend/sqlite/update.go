@@ -106,7 +106,7 @@ func (s *Store) write(b vault.Batch) error {
 	}
 	err := s.broken("lines")
 	if err == nil {
-		err = w.lines(b.First, b.Lines)
+		err = w.lines(b.First, b.Lines, b.Rows)
 	}
 	if err == nil && b.Keep > 0 {
 		err = w.dropBelow(b.Keep, b.First+int64(len(b.Lines)))

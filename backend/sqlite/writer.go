@@ -20,14 +20,15 @@ const linesAtOnce = 32
 type writer struct {
 	*conn
 	begin, commit, rollback            *stmt
-	sizes, since                       *stmt
-	insert                             [linesAtOnce + 1]*stmt // by number of lines; made when needed
+	sizes, since, wrote, row, head     *stmt
+	insert, insertWrote                [linesAtOnce + 1]*stmt // by number of lines; made when needed
 	putHead, putRow, dropHead, dropRow *stmt
 	cut, setNext                       *stmt
 
 	known   bool   // the rest is true of the file as version shows it
 	version uint32 // changes when another connection commits
 	size    int64  // number of lines, dropped ones included
+	named   int64  // rows of lines below it may be named beside no line
 	top     int64  // no row has a number of top or higher, as far as is known
 	written int    // pages written since the log of SQLite was last emptied, about
 }
@@ -37,16 +38,18 @@ func (w *writer) prepareAll() (err error) {
 		"BEGIN IMMEDIATE": &w.begin,
 		"COMMIT":          &w.commit,
 		"ROLLBACK":        &w.rollback,
-		"SELECT (SELECT max(seq) + 1 FROM log), (SELECT max(next) FROM dropped)": &w.sizes,
-		`SELECT key, seq, data FROM rows INDEXED BY rows_seq WHERE seq >= ?1 AND key NOT GLOB 'x:*'
-			UNION ALL SELECT 'head', seq, data FROM head WHERE seq >= ?1`: &w.since,
-		"REPLACE INTO head (id, seq, data) VALUES (0, ?, ?)": &w.putHead,
+		"SELECT (SELECT max(seq) + 1 FROM log), (SELECT next FROM dropped WHERE id = 0), (SELECT next FROM dropped WHERE id = 1)": &w.sizes,
+		"SELECT key, seq, data FROM rows WHERE seq >= ? AND key NOT GLOB 'x:*'":                                                   &w.since,
+		"SELECT wrote FROM log WHERE seq >= ? AND wrote IS NOT NULL":                                                              &w.wrote,
+		"SELECT key, seq, data FROM rows WHERE key = ?":                                                                           &w.row,
+		"SELECT 'head', seq, data FROM head WHERE seq >= ?":                                                                       &w.head,
+		"REPLACE INTO head (id, seq, data) VALUES (0, ?, ?)":                                                                      &w.putHead,
 		`INSERT INTO rows (key, seq, data) VALUES (?, ?, ?)
 			ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, data = excluded.data`: &w.putRow,
 		"DELETE FROM head":                              &w.dropHead,
 		"DELETE FROM rows WHERE key = ?":                &w.dropRow,
 		"DELETE FROM log WHERE seq < ?":                 &w.cut,
-		"REPLACE INTO dropped (id, next) VALUES (0, ?)": &w.setNext,
+		"REPLACE INTO dropped (id, next) VALUES (?, ?)": &w.setNext,
 	} {
 		if *to, err = w.keep(text); err != nil {
 			return err
@@ -62,11 +65,11 @@ func (w *writer) refresh() error {
 		return err
 	}
 	err = w.sizes.query(func(row []driver.Value) error {
-		var n [2]int64
+		var n [3]int64
 		for i, v := range row {
 			n[i], _ = v.(int64) // NULL of an empty table
 		}
-		w.size, w.top = max(n[0], n[1]), math.MaxInt64
+		w.size, w.named, w.top = max(n[0], n[1]), n[2], math.MaxInt64
 		return nil
 	})
 	w.version, w.known = version, err == nil
@@ -78,45 +81,52 @@ func (w *writer) dataVersion() (uint32, error) {
 	return w.Conn.(engine.FileControl).FileControlDataVersion("main")
 }
 
-// changed answers the rows of line since and later.
-func (w *writer) changed(since int64) (changed []vault.Row, err error) {
-	if since >= max(w.size, w.top) {
-		return nil, nil
+// lines appends to the log, with the keys of the rows that each line writes. Only the first line of an INSERT names its
+// number, the others follow it.
+func (w *writer) lines(first int64, lines [][]byte, rows []vault.Row) error {
+	wrote, stray, err := keysByLine(first, len(lines), rows)
+	if err == nil && stray > 0 {
+		err = w.nameFrom(stray)
 	}
-	top := since
-	err = w.since.query(func(row []driver.Value) error {
-		r, err := rowOf(row)
-		changed, top = append(changed, r), max(top, r.Seq+1)
+	if err != nil {
 		return err
-	}, since)
-	if err == nil {
-		w.top = top
 	}
-	return changed, err
-}
-
-// lines appends to the log. Only the first line of an INSERT names its number, the others follow it.
-func (w *writer) lines(first int64, lines [][]byte) error {
 	for len(lines) > 0 {
 		n := min(len(lines), linesAtOnce)
-		s := w.insert[n]
-		if s == nil {
-			var err error
-			if s, err = w.keep("INSERT INTO log (seq, line) VALUES (?, ?)" + strings.Repeat(", (NULL, ?)", n-1)); err != nil {
-				return err
-			}
-			w.insert[n] = s
+		s, err := w.inserter(n, wrote != nil)
+		if err != nil {
+			return err
 		}
 		s.bind(0, first)
+		at := 1
 		for i, line := range lines[:n] {
-			s.bind(i+1, string(line))
+			s.bind(at, string(line))
+			if at++; wrote != nil {
+				s.bind(at, wrote[i])
+				at++
+			}
 		}
 		if err := s.exec(); err != nil {
 			return err
 		}
 		first, lines = first+int64(n), lines[n:]
+		if wrote != nil {
+			wrote = wrote[n:]
+		}
 	}
 	return nil
+}
+
+// inserter is the statement for n lines, with what they wrote or without.
+func (w *writer) inserter(n int, wrote bool) (s *stmt, err error) {
+	made, one, more, columns := &w.insert[n], "(?, ?)", ", (NULL, ?)", "seq, line"
+	if wrote {
+		made, one, more, columns = &w.insertWrote[n], "(?, ?, ?)", ", (NULL, ?, ?)", "seq, line, wrote"
+	}
+	if *made == nil {
+		*made, err = w.keep("INSERT INTO log (" + columns + ") VALUES " + one + strings.Repeat(more, n-1))
+	}
+	return *made, err
 }
 
 // rows writes or removes rows. Ciphertext is stored as BLOB, everything else as TEXT for the sqlite3 shell.
@@ -147,7 +157,7 @@ func (w *writer) dropBelow(n, next int64) error {
 	if n > next {
 		return errors.New("Keep is beyond the log")
 	}
-	return errors.Join(w.setNext.exec(next), w.cut.exec(n))
+	return errors.Join(w.setNext.exec(int64(0), next), w.nameFrom(n), w.cut.exec(n))
 }
 
 // committed notes what the commit of b has made of the file.
