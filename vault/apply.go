@@ -43,6 +43,7 @@ func applyPolicy(b *batch, c *call) { b.write(rowKey{kind: 's', name: c.req.Path
 
 func applyRevoke(b *batch, c *call) {
 	k := c.doom()
+	b.said = append(b.said, k)
 	if k.kind == 'k' {
 		key := *b.key(k.name)
 		key.Revoked = true
@@ -52,15 +53,22 @@ func applyRevoke(b *batch, c *call) {
 	t := b.token(c.target)
 	t.Revoked = true
 	end := b.now.Add(longestTTL) // no token that is alive now lives longer, whatever the MaxTTL of other processes
+	if c.who.operator == "" {
+		end = c.who.claims.expires(longestTTL) // nor does what is below the caller's own link
+	}
 	t.Expires = max(t.Expires, end.Unix())
 	b.write(k, &t)
 }
 
 func applyFreeze(b *batch, c *call) {
+	b.said = append(b.said, c.frozen.row())
 	b.write(c.frozen.row(), &freezeRow{Reason: c.req.Reason, Since: b.now})
 }
 
 func applyThaw(b *batch, c *call) {
+	if b.v.doomed.has(c.frozen.row()) { // and not if it comes to be while this is committed
+		b.said = append(b.said, c.frozen.row())
+	}
 	b.write(c.frozen.row(), &freezeRow{Reason: c.req.Reason, Since: b.now, Thawed: true})
 }
 

@@ -16,6 +16,7 @@ type batch struct {
 	gathers  bool // takes more calls once it has the lock
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
+	said     []rowKey // rows that now say what this process refuses because it could not be said before
 	sealed   []Row    // values to write or remove
 	head     head
 	sum      sum
@@ -28,6 +29,7 @@ type batch struct {
 	headRow  []byte
 	rows     []Row
 	inside   error // why update failed
+	unsure   bool  // whether the batch was committed is not known
 	update   func([]Row) (Batch, error)
 }
 
@@ -57,7 +59,7 @@ func (v *core) newBatch() *batch {
 // start begins again at the state as it is, with the rows that this process has missed.
 func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
-	b.dirty, b.sealed, b.buf, b.lines = b.dirty[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
+	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
 	b.outcome, b.recorded = b.outcome[:0], b.recorded[:0]
 	b.head, b.sum = v.state.head, v.state.sum
 	b.view = v.view(now, &b.over)

@@ -31,6 +31,9 @@ func (c clock) read() readTime {
 
 // after is the effective time behind a record of the given time, and whether the wall clock is too far behind that.
 func (r readTime) after(last time.Time) (now time.Time, behind bool) {
+	if r.wall.Unix() <= 0 || r.wall.Unix() > yearLimit || r.steady.Unix() > yearLimit {
+		return last, true // no time that a record could hold
+	}
 	now = r.wall
 	if r.steady.After(now) {
 		now = r.steady

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // Bounds of the queue and of one batch.
@@ -16,12 +17,14 @@ const (
 	maxWaiting    = 65536
 	maxBatch      = 1024
 	maxBatchBytes = 4 << 20
+	maxQueueBytes = 128 << 20 // what those who gave up have left there counts too
 )
 
 // queue is the calls that wait for the committer.
 type queue struct {
 	mu    sync.Mutex
 	calls []*call
+	bytes int
 	ready chan struct{} // holds one token while there may be calls
 	done  bool
 }
@@ -32,11 +35,13 @@ func (q *queue) add(c *call) error {
 		q.mu.Unlock()
 		return ErrClosed
 	}
-	if len(q.calls) >= maxWaiting {
+	if len(q.calls) >= maxWaiting || q.bytes+c.size() > maxQueueBytes {
+		n := len(q.calls)
 		q.mu.Unlock()
-		return fmt.Errorf("%w: %w: %d operations wait", ErrNotRecorded, ErrBusy, maxWaiting)
+		return fmt.Errorf("%w: %w: %d operations wait", ErrNotRecorded, ErrBusy, n)
 	}
 	q.calls = append(q.calls, c)
+	q.bytes += c.size()
 	q.mu.Unlock()
 	q.wake()
 	return nil
@@ -90,6 +95,7 @@ func (q *queue) drain(batch []*call) []*call {
 			break
 		}
 		batch = append(batch, q.calls[n])
+		q.bytes -= q.calls[n].size()
 		n++
 	}
 	rest := copy(q.calls, q.calls[n:])
@@ -99,7 +105,7 @@ func (q *queue) drain(batch []*call) []*call {
 }
 
 // size is about what a call adds to a batch.
-func (c *call) size() int { return len(c.tail) + len(c.sealed) + 4<<10 }
+func (c *call) size() int { return len(c.tail) + len(c.sealed) + len(c.value) + 1<<10 }
 
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting. One that
 // cannot give up, and is alone, commits by itself: waking the committer and waiting for it takes as long as all the rest
@@ -118,6 +124,7 @@ func (v *core) commit(ctx context.Context, c *call) error {
 	case err := <-c.done:
 		return err
 	case <-ctx.Done():
+		v.doom(c) // it may come too late, or not at all
 		return ctx.Err()
 	}
 }
@@ -134,7 +141,7 @@ func (v *core) commitAlone(c *call) (alone bool, err error) {
 	b.calls = append(b.calls[:0], c)
 	defer clear(b.calls)
 	if err := v.runBatch(context.Background(), b); err != nil {
-		return true, v.failed(c, err)
+		return true, v.failed(b, c, err)
 	}
 	return true, b.outcome[0]
 }
@@ -174,15 +181,22 @@ func (v *core) update(ctx context.Context, b *batch) error {
 	return v.runBatch(ctx, b)
 }
 
+var errNoUpdate = errors.New("the store did not run the update")
+
 // runBatch is update for who has the turn.
 func (v *core) runBatch(ctx context.Context, b *batch) error {
+	b.unsure = false
 	if v.broken != nil {
 		return v.broken
 	}
-	b.inside = nil
+	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
 	err := contain(func() error { // the store may be a user's own
 		return v.store.Update(ctx, v.state.head.log.Size, b.update)
 	})
+	b.unsure = err != nil && b.inside == nil && !unchanged(err)
+	if err == nil {
+		err = b.inside // of a store that did not run the function, or kept its error to itself
+	}
 	if b.inside == nil && errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
 	}
@@ -198,8 +212,8 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	}
 	v.state.head = b.head
 	v.mu.Unlock()
-	for _, k := range b.dirty {
-		v.doomed.remove(k) // the row says it now
+	for _, k := range b.said {
+		v.doomed.remove(k)
 	}
 	return nil
 }
@@ -207,19 +221,30 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 // fail answers every call of a batch that did not become durable, or may not have.
 func (v *core) fail(b *batch, err error) {
 	for _, c := range b.calls {
-		c.done <- v.failed(c, err)
+		c.done <- v.failed(b, c, err)
 	}
 }
 
 // failed is what such a call answers. What was to be revoked or frozen is refused in this process from now on.
-func (v *core) failed(c *call, err error) error {
+func (v *core) failed(b *batch, c *call, err error) error {
+	c.unsure = b.unsure
 	v.doom(c)
 	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 }
 
 // doom has this process refuse what was to be revoked or frozen and may not be.
 func (v *core) doom(c *call) {
-	if (c.op == opRevoke || c.op == opFreeze) && c.refused == nil && !c.verbatim {
-		v.doomed.add(c.doom())
+	if c.op != opRevoke && c.op != opFreeze || c.refused != nil || c.verbatim {
+		return
 	}
+	k := c.doom()
+	if c.who.operator == "" && v.doomed.links.size.Load() >= maxDoomed {
+		k = rowKey{kind: 't', name: c.who.claims.last().ID}
+	}
+	v.doomed.add(k)
+}
+
+// unchanged reports whether an error of Store.Update says that nothing was written.
+func unchanged(err error) bool {
+	return errors.Is(err, ErrBusy) || errors.Is(err, ErrClosed) || errors.Is(err, ErrConflict) || errors.Is(err, syscall.ENOSPC)
 }

@@ -25,6 +25,9 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
+	if _, err := openKeyring(ctx, root, keys.id, blob); err != nil {
+		return fmt.Errorf("the root cannot open what it sealed: %w", err)
+	}
 	data, err := json.Marshal(keyringJSON{blob})
 	if err != nil {
 		return err
@@ -41,6 +44,9 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 		}
 		if err := b.start(v, v.clock.read(), nil); err != nil {
 			return Batch{}, err
+		}
+		if b.behind {
+			return Batch{}, fmt.Errorf("%w: it shows no year between 1970 and 9999", ErrClock)
 		}
 		b.run(c)
 		b.sealed = append(b.sealed, Row{keyringKey, 0, data})

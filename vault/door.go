@@ -96,6 +96,8 @@ type call struct {
 	record   audit.Record // the committer fills in its first fields
 	tail     []byte       // the rest of the record's line
 	done     chan error
+	unsure   bool // the call failed and its record may stand all the same
+	stands   bool // the call failed and its record stands: an auditor refused it
 }
 
 // tries is how often a call is decided again because the rows it was decided on changed before the commit.
@@ -114,7 +116,6 @@ func (v *core) do(ctx context.Context, c *call) error {
 		return c.wrap(err)
 	}
 	c.done = make(chan error, 1)
-	c.req.Metadata = maps.Clone(c.req.Metadata) // the record keeps it
 	for c.try = 1; ; c.try++ {
 		c.refuseMalformed()            // 1  request.go
 		c.who = c.by.authenticate(ctx) // 2  identity.go, token.go
@@ -163,6 +164,8 @@ func (c *call) refuseMalformed() {
 	}
 	if err != nil {
 		c.malformed = invalid(err)
+	} else if c.try == 1 {
+		c.req.Metadata = maps.Clone(c.req.Metadata) // the record keeps it
 	}
 }
 

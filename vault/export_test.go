@@ -33,7 +33,8 @@ func (k fixedPRF) ComputePRF(in []byte, n uint32) ([]byte, error) {
 
 // FixedIssuer is the built-in issuer with a known key.
 func FixedIssuer(id [16]byte, keyID uint32, key []byte) TokenIssuer {
-	return hmacIssuer{&prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}, vaultID(id)}
+	set := &prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}
+	return hmacIssuer{func() *prf.Set { return set }, vaultID(id)}
 }
 
 // SignBlocks puts blocks of any shape together under a right tag, as only the holder of the token key can.

@@ -23,14 +23,14 @@ type TokenIssuer interface {
 // hmacIssuer is the built-in TokenIssuer: a chain of HMAC-SHA256 in the manner of macaroons (Birgisson et al., "Macaroons",
 // NDSS 2014). Any holder can add a block, since the tag keys the next one; nobody can take one away.
 type hmacIssuer struct {
-	keys  *prf.Set
+	keys  func() *prf.Set // behind a closure: Config.Issuer is given the issuer, and may print it
 	vault vaultID
 }
 
 var errForged = errors.New("token is not of this vault")
 
 func (i hmacIssuer) Issue(_ context.Context, c Claims) (Token, error) {
-	b := binary.BigEndian.AppendUint32([]byte{tokenFormat}, i.keys.PrimaryID)
+	b := binary.BigEndian.AppendUint32([]byte{tokenFormat}, i.keys().PrimaryID)
 	b = c.encodeBlocks(b)
 	_, blocks, err := decodeBlocks(b[headLen:])
 	if err != nil {
@@ -60,7 +60,7 @@ func (i hmacIssuer) Verify(_ context.Context, t Token) (Claims, error) {
 }
 
 func (i hmacIssuer) tag(head []byte, blocks [][]byte) ([]byte, error) {
-	key, ok := i.keys.PRFs[binary.BigEndian.Uint32(head[1:])]
+	key, ok := i.keys().PRFs[binary.BigEndian.Uint32(head[1:])]
 	if !ok {
 		return nil, errForged
 	}

@@ -84,6 +84,9 @@ func overlaps(set scope.Set, pattern string) bool {
 func answerList(w view, c *call) error {
 	var items []Item
 	for _, path := range w.folded {
+		if len(items) > maxList {
+			break
+		}
 		if !scope.Match(c.req.Path, path) {
 			continue
 		}

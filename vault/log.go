@@ -149,7 +149,7 @@ func (l *Log) Verify(ctx context.Context, earlier ...[]byte) error {
 	r, w := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
-		err := l.Export(ctx, w)
+		err := contain(func() error { return l.Export(ctx, w) })
 		w.CloseWithError(err)
 		exported <- err
 	}()

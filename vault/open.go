@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tink-crypto/tink-go/v2/prf"
 )
 
 const (
@@ -45,7 +47,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.issuer, v.builtin = hmacIssuer{v.keys.tokens, v.keys.id}, cfg.Issuer == nil
+	v.issuer, v.builtin = hmacIssuer{func() *prf.Set { return v.keys.tokens }, v.keys.id}, cfg.Issuer == nil
 	if cfg.Issuer != nil {
 		if v.issuer = cfg.Issuer(v.issuer); v.issuer == nil {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)

@@ -48,7 +48,8 @@ func (o *Operator) Thaw(ctx context.Context, what Frozen, reason string) error {
 // Whose says which versions have this value: for a value that leaked. It compares keyed fingerprints and records the
 // question without the value. Deleted versions are found too.
 func (o *Operator) Whose(ctx context.Context, value Secret) ([]Item, error) {
-	b := []byte(value.Reveal())
+	text := value.Reveal()
+	b := []byte(text[:min(len(text), maxValue+1)]) // enough to be refused
 	defer clear(b)
 	return answer[[]Item](ctx, o.session, &call{op: opWhose, by: o.session, value: b})
 }

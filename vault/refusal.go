@@ -44,14 +44,18 @@ var (
 	noHosts       = &refusal{"no_hosts", ErrDenied, "the path has no hosts, so it is not for HTTP; an operator sets Policy.Hosts with SetPolicy"}
 	wrongHost     = &refusal{"host", ErrDenied, "the policy of the path names no such method, host and path"}
 	needsURL      = &refusal{"needs_url", ErrDenied, "the path has hosts; set Request.URL to where the value goes"}
-	conflict      = &refusal{"version", ErrConflict, "another version is next; read again"}
+	conflict      = &refusal{"version", ErrConflict, takenHint}
 	unsettled     = &refusal{"unsettled", ErrConflict, "the path kept changing while this was decided; retry"}
-	caseTwin      = &refusal{"case", ErrConflict, "another path differs by case alone"}
+	caseTwin      = &refusal{"case", ErrConflict, takenHint}
 	tokenHosts    = &refusal{"policy", ErrDenied, "only an operator gives a path its hosts"}
 	thawed        = &refusal{"not_frozen", ErrNotFound, "nothing of that kind and value is frozen"}
+	tooMany       = &refusal{"too_many", ErrDenied, "1,024 links of this grant are revoked; revoke the token itself"}
 	noKey         = &refusal{"no_key", ErrNotFound, "no such key"}
 	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record; set it"}
 )
+
+// takenHint is one text, so that a put which would fail anyway does not tell whether a path outside the scope exists.
+const takenHint = "another version is next, or another path differs by case alone; read again"
 
 // loosens refuses a Put whose policy is not within that of the path.
 func loosens(how error) *refusal {

@@ -34,6 +34,9 @@ type refusals struct {
 	counts    map[string]int // by cause and token, or cause and network
 	timer     *time.Timer
 	stopped   bool
+
+	flushing sync.Mutex // held by the one flush that runs
+	pending  []pending  // the flush's own
 }
 
 // over reports whether a refused call is above the limit, and counts it then. An operator in this process never is.
@@ -105,12 +108,18 @@ func (r *refusals) tick(v *core) {
 	}
 }
 
-// flush records the counts. What could not be recorded is counted on.
+// flush records the counts. What was certainly not recorded is counted on; of what may have been, the next flush finds out.
 func (r *refusals) flush(v *core) error {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	r.settle(v)
 	r.mu.Lock()
 	counts := r.counts
 	r.counts, r.timer = nil, nil
 	r.mu.Unlock()
+	if len(r.pending) > 0 {
+		r.again(v, nil)
+	}
 	if len(counts) == 0 {
 		return nil
 	}
@@ -124,17 +133,49 @@ func (r *refusals) flush(v *core) error {
 	c.record.Detail = strings.Join(lines, "; ")
 	c.writeRecord()
 	err := v.commit(context.Background(), c)
-	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for what, n := range counts {
-			r.count(what, n)
-		}
-		if r.timer == nil && !r.stopped {
-			r.timer = time.AfterFunc(time.Second, func() { r.tick(v) })
-		}
+	switch {
+	case err == nil || c.stands:
+		return err
+	case c.unsure:
+		r.pending = append(r.pending, pending{c.record.Seq, append(c.record.AppendOpening(nil), c.tail...), counts})
+		r.again(v, nil)
+	default:
+		r.again(v, counts)
 	}
 	return err
+}
+
+// pending is counts whose record may stand in the log.
+type pending struct {
+	seq    int64
+	line   []byte
+	counts map[string]int
+}
+
+// settle looks whether pending records stand.
+func (r *refusals) settle(v *core) {
+	if len(r.pending) == 0 || v.update(context.Background(), v.newBatch()) != nil {
+		return
+	}
+	r.pending = slices.DeleteFunc(r.pending, func(p pending) bool {
+		lines, err := v.store.Lines(context.Background(), p.seq, 1)
+		if err == nil && (len(lines) != 1 || string(lines[0]) != string(p.line)) {
+			r.again(v, p.counts)
+		}
+		return err == nil
+	})
+}
+
+// again counts on, and sees to it that it is flushed.
+func (r *refusals) again(v *core, counts map[string]int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for what, n := range counts {
+		r.count(what, n)
+	}
+	if r.timer == nil && !r.stopped {
+		r.timer = time.AfterFunc(time.Second, func() { r.tick(v) })
+	}
 }
 
 // stop records what is left when the vault closes.

@@ -72,6 +72,7 @@ func (r *releaser) run() {
 		for i, c := range b.calls {
 			if err != nil && b.outcome[i] != errAgain {
 				b.outcome[i] = fmt.Errorf("%w: %w", ErrNotRecorded, err)
+				c.stands = true
 			}
 			c.done <- b.outcome[i]
 		}

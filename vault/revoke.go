@@ -4,6 +4,8 @@ package vault
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +39,23 @@ func decideRevoke(w view, c *call) (plan, *refusal) {
 	if k := c.doom(); k.kind == 'k' && w.key(c.target) == nil {
 		return plan{}, noKey
 	}
+	if c.who.operator == "" && c.target != c.who.claims.last().ID && w.revokedBelow[rootOf(c.target)] >= maxRevoked {
+		return plan{}, tooMany
+	}
 	return plan{}, nil
+}
+
+// maxRevoked is how many links of one grant are revoked one by one; each is a row that every process holds.
+const maxRevoked = 1024
+
+// rootOf is the id of the grant from which a link comes.
+func rootOf(id string) string {
+	rest, isKey := strings.CutPrefix(id, keyPrefix)
+	parts := strings.SplitN(rest, ".", 3)
+	if isKey && len(parts) > 1 {
+		return keyPrefix + parts[0] + "." + parts[1]
+	}
+	return id[:len(id)-len(rest)+len(parts[0])]
 }
 
 // doom is the row in which a revocation or freeze stands.
@@ -78,6 +96,12 @@ func (s *set[K]) remove(k K) {
 	s.size.Store(int64(len(s.m)))
 }
 
+func (s *set[K]) all() []K {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.m))
+}
+
 func (s *set[K]) has(k K) bool {
 	if s.size.Load() == 0 {
 		return false
@@ -89,15 +113,21 @@ func (s *set[K]) has(k K) bool {
 }
 
 // doomed is what could not be made durable as revoked or frozen, and is refused in this process all the same.
-type doomed struct{ set[rowKey] }
-
-func (d *doomed) freezes() (out []rowKey) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for k := range d.m {
-		if k.kind == 'f' {
-			out = append(out, k)
-		}
-	}
-	return out
+type doomed struct {
+	links   set[rowKey] // and keys
+	freezes set[rowKey]
 }
+
+func (d *doomed) of(k rowKey) *set[rowKey] {
+	if k.kind == 'f' {
+		return &d.freezes
+	}
+	return &d.links
+}
+
+func (d *doomed) add(k rowKey)      { d.of(k).add(k) }
+func (d *doomed) remove(k rowKey)   { d.of(k).remove(k) }
+func (d *doomed) has(k rowKey) bool { return d.of(k).has(k) }
+
+// maxDoomed is how many links below their own tokens may doom; above it their own link is.
+const maxDoomed = 1024

@@ -54,11 +54,19 @@ func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 	if err != nil || len(lines) == 0 {
 		return err
 	}
-	now, err := v.catchUp(ctx)
-	if err == nil && now.Size == h.Size {
-		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
+	if err := v.enter(); err != nil {
+		return err
 	}
-	return err
+	defer v.leave()
+	if err := v.update(ctx, v.newBatch()); err != nil {
+		return err // the store cannot be asked what is behind the head
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.state.head.log.Size == h.Size {
+		return fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
+	}
+	return nil
 }
 
 // wait returns when there is another line.
@@ -116,7 +124,10 @@ func readAhead(lines audit.Lines) audit.Lines {
 			ahead = c
 			go func() {
 				q := page{from: next}
-				q.lines, q.err = lines(next, n)
+				q.err = contain(func() (err error) { // the store may be a user's own
+					q.lines, err = lines(next, n)
+					return err
+				})
 				c <- q
 			}()
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 )
 
@@ -27,7 +28,8 @@ type Session struct {
 // becomes that of a new path (but a token may not give it hosts), and can only tighten that of an existing one; its zero
 // fields change nothing.
 func (s *Session) Put(ctx context.Context, it Item) (version int, err error) {
-	value := []byte(it.Value.Reveal())
+	text := it.Value.Reveal()
+	value := []byte(text[:min(len(text), maxValue+1)]) // enough to be refused
 	defer clear(value)
 	policy := it.Policy.clone()
 	c := &call{op: opPut, by: s, value: value, policy: &policy}
@@ -92,6 +94,7 @@ func (s *Session) Versions(ctx context.Context, r Request) ([]Item, error) {
 // from a token a narrowing of it, as Token.Narrow makes, but recorded. The bearer exists only after its record is
 // durable.
 func (s *Session) Issue(ctx context.Context, g Grant) (*Session, error) {
+	g.Networks = slices.Clone(g.Networks)
 	c := &call{op: opIssue, by: s, grant: &g}
 	if err := s.do(ctx, c); err != nil {
 		return nil, err

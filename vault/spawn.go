@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ func (s *Session) Spawn(ctx context.Context, g Grant, f func(context.Context, *S
 	if f == nil {
 		return fmt.Errorf("vault: spawn: %w: the function is nil", ErrInvalid)
 	}
+	g.Networks = slices.Clone(g.Networks)
 	c := &call{op: opIssue, by: s, grant: &g, spawn: true}
 	if err := s.do(ctx, c); err != nil {
 		return err

@@ -15,6 +15,8 @@ type state struct {
 	folded map[string]string   // lower-case path → the path as it is written
 	byHash map[[32]byte]string // hash of an agent or operator key → its id
 	frozen map[rowKey]Frozen   // freezes that are not thawed
+
+	revokedBelow map[string]int // how many links of a grant are revoked
 }
 
 type entry struct {
@@ -26,18 +28,23 @@ type entry struct {
 
 func newState() *state {
 	return &state{
-		rows: map[rowKey]entry{}, folded: map[string]string{}, byHash: map[[32]byte]string{}, frozen: map[rowKey]Frozen{},
+		rows: map[rowKey]entry{}, folded: map[string]string{}, byHash: map[[32]byte]string{}, frozen: map[rowKey]Frozen{}, revokedBelow: map[string]int{},
 	}
 }
 
 // set puts a row in place of the one before it, and keeps the sum and the indexes up.
 func (s *state) set(k rowKey, e entry) {
-	if old, ok := s.rows[k]; ok {
+	old, ok := s.rows[k]
+	if ok {
 		s.sum.sub(old.mac)
 	}
 	s.sum.add(e.mac)
 	s.rows[k] = e
 	switch r := e.row.(type) {
+	case *tokenRow:
+		if was, _ := old.row.(*tokenRow); r.Revoked && (was == nil || !was.Revoked) {
+			s.revokedBelow[rootOf(k.name)]++
+		}
 	case *secretRow:
 		s.folded[strings.ToLower(k.name)] = k.name
 	case *keyRow:

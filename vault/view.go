@@ -76,7 +76,7 @@ func (w view) pathLike(path string) string {
 
 // freezes are those in force.
 func (w view) freezes(yield func(Frozen) bool) {
-	if len(w.frozen) == 0 && (w.over == nil || len(w.over.frozen) == 0) && w.v.doomed.size.Load() == 0 {
+	if len(w.frozen) == 0 && (w.over == nil || len(w.over.frozen) == 0) && w.v.doomed.freezes.size.Load() == 0 {
 		return
 	}
 	for k, f := range w.frozen {
@@ -96,7 +96,7 @@ func (w view) freezes(yield func(Frozen) bool) {
 			}
 		}
 	}
-	for _, k := range w.v.doomed.freezes() {
+	for _, k := range w.v.doomed.freezes.all() {
 		if !yield(frozenOf(k)) {
 			return
 		}

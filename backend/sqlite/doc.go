@@ -30,7 +30,8 @@
 //
 // All are 0600, from the first instant. -wal and -shm go when the last handle is closed. The folder must exist, and not be
 // writable by everyone. Network file systems and FUSE are refused: SQLite's shared memory does not reach other machines,
-// and their locks and syncs cannot be trusted. Windows answers errors.ErrUnsupported.
+// and their locks and syncs cannot be trusted. A database with a second name (a hard link) is refused, since it would have
+// two logs and two locks, and so is one that was replaced while it was open. Windows answers errors.ErrUnsupported.
 //
 // Never copy, move or delete the files of an open store, not even to read them: a copy of the database without its log is
 // an old vault, and a program that opens and closes the database in the process that uses it drops SQLite's locks (POSIX

@@ -11,6 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
+
+	"github.com/keyward-go/keyward/vault"
 )
 
 // Everything this package does to files by itself is in this file. It never opens a live database, -wal or -shm:
@@ -36,6 +39,42 @@ func prepareFiles(path string) (lock *os.File, err error) {
 		}
 	}
 	return openLock(path + "-lock")
+}
+
+// fileID is which file stands under a name.
+type fileID struct{ dev, ino uint64 }
+
+// identify answers which file is at path. It refuses one with a second name: opened under both it would have two logs and
+// two locks. A database that is just being made has two for a moment.
+func identify(path string) (id fileID, err error) {
+	for range 100 {
+		info, err := os.Lstat(path)
+		if err != nil {
+			return id, err
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return id, fmt.Errorf("%s: %w", path, errors.ErrUnsupported)
+		}
+		if stat.Nlink == 1 {
+			return fileID{uint64(stat.Dev), uint64(stat.Ino)}, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return id, fmt.Errorf("%s has a second name (a hard link, or .keyward-*.new left by a crash): remove the other name", path)
+}
+
+// stillThere refuses to go on when the name has come to stand for another file: what is written would be in none that
+// anybody finds.
+func (s *Store) stillThere() error {
+	info, err := os.Lstat(s.path)
+	if err == nil {
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if ok && stat.Nlink == 1 && s.id == (fileID{uint64(stat.Dev), uint64(stat.Ino)}) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the file that was opened is no longer at %s, or has a second name: close and open again: %w", s.path, vault.ErrTampered)
 }
 
 func checkFolder(dir string) error {

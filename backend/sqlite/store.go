@@ -22,6 +22,7 @@ const (
 // Store is a vault.Store in one SQLite file. Its zero value is not usable: call Open.
 type Store struct {
 	path   string
+	id     fileID        // of the file that was opened
 	closed chan struct{} // closed by Close
 	once   sync.Once
 
@@ -67,7 +68,12 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	id, err := identify(path)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	s := &Store{
+		id:      id,
 		path:    path,
 		closed:  make(chan struct{}),
 		turn:    make(chan struct{}, 1),

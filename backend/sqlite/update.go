@@ -39,6 +39,10 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 		return *p
 	}
 
+	if err := s.stillThere(); err != nil {
+		return err
+	}
+
 	// 2. SQLite's own lock, against foreign tools. Whatever goes wrong up to the commit is rolled back, a panic of fn
 	// too.
 	w := s.writer
