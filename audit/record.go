@@ -27,28 +27,28 @@ type Record struct {
 	Seq     int64     // place in the log, from 0
 	Time    time.Time // effective time; never goes back within a log
 	Outcome Outcome
-	Cause   string // true reason code of a refusal or failure, which the caller is not told
+	Cause   string // true reason code of a refusal or failure, which the caller is not told; of a grant what it overrode
 	Uses    []int  // count after this use, one number a link of the token, 0 if the link is unlimited
 
-	Op       string // "get", "use", "put", "issue", …: FORMATS lists them
+	Op       string // what was asked; the package comment lists them
 	Operator string
 	Agent    string // full name: names joined by "/"
 	Run      string
 	User     string
 	Tenant   string
 	Token    string // id of the token's last link; an id begins with the ids of the links above it, joined by "."
-	Target   string // what was acted on: a link id, "key:<id>", "user:<name>"
+	Target   string // what was acted on: a link id, "key:<id>", or a freeze as "<kind>:<value>"
 	Path     string
 	Version  int
-	Source   string
+	Source   string // not set in version 1
 	Method   string // of an upstream request
 	Host     string // of an upstream request
 	Addr     string // network address of the caller
 	Reason   string // free text of the caller
 	Call     string // request id
-	Trace    string // trace id
+	Trace    string // trace id; not set in version 1
 	Count    int    // of a record that stands for several refusals
-	Detail   string // what a change set: the grant, policy, key limits or freeze
+	Detail   string // what a change set, as JSON: the grant, policy or key; of "create" the log's key, of "denials" the counts
 	Metadata map[string]string
 }
 

@@ -77,7 +77,7 @@ func Verify(export io.Reader, key string, earlier ...[]byte) (Head, error) {
 		return Head{}, &TamperError{tree.size, fmt.Sprintf("missing, of the %d that the checkpoint covers", head.Size)}
 	}
 	if tree.Head() != head {
-		return Head{}, &TamperError{proven, "the records from here on do not have the checkpoint's root"}
+		return Head{}, &TamperError{proven, "this record or a later one is not what the checkpoint covers"}
 	}
 	return head, nil
 }

@@ -4,7 +4,7 @@ package vault
 
 import "time"
 
-// The functions of this file are the changes of step 5. They run on the committer, under the store's lock, on the state
+// The functions of this file are the changes of step 5. They run in a batch, under the store's lock, on the state
 // as it is at the head.
 
 func applyPut(b *batch, c *call) {

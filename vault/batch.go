@@ -9,7 +9,7 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-// batch is the calls of one store update, and what they change. It lives on the committer; one is used again and again.
+// batch is the calls of one store update, and what they change. One is used again and again, by whoever has the turn to commit.
 type batch struct {
 	view
 	calls    []*call

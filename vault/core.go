@@ -81,7 +81,7 @@ func (v *core) look(f func(view)) {
 	f(v.view(now, nil))
 }
 
-// view is the state at a time; the caller holds mu, or is the committer.
+// view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
 	w := view{state: v.state, over: over, v: v}
 	w.now, w.behind = now.after(v.state.head.time)

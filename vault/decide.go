@@ -76,7 +76,7 @@ func dead(w view, who *identity) *refusal {
 		return expired
 	}
 	if claims[claims.first()].Issued.After(w.now) {
-		return early
+		return notYet
 	}
 	for _, l := range claims {
 		t := w.token(l.ID)

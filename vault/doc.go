@@ -8,14 +8,15 @@
 //
 // # The way of a call
 //
-// Every operation is one call of Vault.do (door.go), which takes numbered steps:
+// Every operation is one call of core.do (door.go), the vault behind its closure (core.go), which takes numbered steps:
 //
 //  1. refuse malformed input: request.go, host.go
 //  2. authenticate the credential: identity.go, token.go, issuer.go
-//  3. decide, a pure function of request and state: decide.go, view.go, state.go
+//  3. decide, a pure function of request and state: decide.go, over view.go, state.go and claims.go; why not: refusal.go.
+//     Floods of refusals are counted: refusals.go
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
-//     record, commit: record.go, commit.go, batch.go, apply.go
+//     record, commit: record.go, commit.go, batch.go, apply.go, head.go; auditors hear of it: auditors.go
 //  6. release the value, or answer what was listed: session.go, secret.go, list.go
 //
 // The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is

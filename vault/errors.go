@@ -4,13 +4,14 @@ package vault
 
 import "errors"
 
-// The facts that callers test with errors.Is. Every error of this module is, or wraps, one of them or a
-// context's error. None quotes a value, a token or a key. What a holder of a token may not learn (why a token is
+// The facts that callers test with errors.Is. Every error of a Vault, Operator, Session or Log is, or wraps, one of them, a
+// context's error, or what a store, issuer, auditor or the function given to Use or Spawn has answered. None quotes a value, a token or a key. What a holder of a token may not learn (why a token is
 // dead, why a path is refused) stands in the audit record only.
 var (
 	// ErrInvalid: the request itself is malformed: a path, a name, a limit. Nothing was looked up.
 	ErrInvalid = errors.New("invalid request")
-	// ErrDenied: the session may not do this. Decided before any lookup, so it says nothing about what exists.
+	// ErrDenied: the session may not do this. Outside its scope that is decided before any lookup, so it says nothing about
+	// what exists; inside, the policy of the path may say so too.
 	ErrDenied = errors.New("denied")
 	// ErrDeadToken is an ErrDenied: the token is unknown, malformed, forged, expired, revoked, used up, or
 	// presented from a wrong network.

@@ -26,9 +26,10 @@ const (
 	longestKey     = 366 * 24 * time.Hour
 )
 
-// Grant is what a token may do. In a Grant that narrows an existing token, zero fields change nothing.
+// Grant is what a token may do. In a Grant that narrows an existing token, zero fields change nothing. A name is 1 to 64 of
+// A-Z a-z 0-9 _ -: an e-mail address is not one, so map or hash it.
 type Grant struct {
-	Agent       string         // who acts: names joined by "/". A narrowing may only append: "researcher/summariser"
+	Agent       string         // who acts: names joined by "/", at most 128 bytes. A narrowing may only append: "researcher/summariser"
 	Run         string         // a name; like User and Tenant set by the first grant, later ones may only repeat it
 	User        string         // a name
 	Tenant      string         // a name
@@ -141,9 +142,9 @@ func (j grantJSON) link(id string) Link {
 	return Link{ID: id, Issued: fromUnix(j.Issued), Expires: fromUnix(j.Expires), Grant: g}
 }
 
-// detail is the link as its record shows it.
-func (l Link) detail() (string, error) {
-	b, err := json.Marshal(l.json())
+// detail is a grant or key as its record shows it.
+func detail(j any) (string, error) {
+	b, err := json.Marshal(j)
 	if err != nil {
 		return "", err
 	}

@@ -53,6 +53,9 @@ func parseHost(entry string) (hostEntry, error) {
 			}
 		}
 	}
+	if strings.HasPrefix(rest, "https://") {
+		return e, fmt.Errorf("leave out https://, which is meant where there is no scheme")
+	}
 	if after, ok := strings.CutPrefix(rest, "http://"); ok {
 		e.scheme, rest = "http", after
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var errWidens = errors.New("the grant is wider than the one it comes from")
+var errWidens = errors.New("the grant is wider than may be given")
 
 func (c *call) checkIssue() error {
 	g := *c.grant
@@ -80,7 +80,7 @@ func (c Claims) granting(id string, g Grant, w view, spawn bool) (Link, error) {
 	case g.TTL == 0:
 		return Link{}, fmt.Errorf("TTL: a grant needs one, of a second to %s", limit)
 	case g.TTL > limit:
-		return Link{}, fmt.Errorf("%w: TTL: at most %s", errWidens, limit)
+		return Link{}, fmt.Errorf("%w: TTL: at most %s, by Config.MaxTTL or the limits of the key", errWidens, limit)
 	}
 	l, err := newLink(id, g, w.now)
 	if err == nil && len(c) > 0 {
@@ -103,7 +103,7 @@ func or(s, otherwise string) string {
 // admits says what in g goes beyond the receiver.
 func (parent Grant) admits(g Grant) error {
 	if missing, ok := parent.Scopes.Covers(g.Scopes); !ok && !parent.Scopes.IsZero() {
-		return fmt.Errorf("%w: scope %s is not covered", errWidens, missing)
+		return fmt.Errorf("%w: for example %s is not covered", errWidens, missing)
 	}
 	if parent.MaxUses > 0 && g.MaxUses > parent.MaxUses {
 		return fmt.Errorf("%w: max uses %d is more than %d", errWidens, g.MaxUses, parent.MaxUses)
@@ -124,7 +124,7 @@ func loadIssue(ctx context.Context, v *core, c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.detail, err = l.detail(); err != nil {
+	if c.detail, err = detail(l.json()); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	c.target = l.ID

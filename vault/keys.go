@@ -79,14 +79,21 @@ func loadKey(_ context.Context, v *core, c *call) error {
 	if err := (Claims{}).checkNext(r.Limits); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	shown := r.Limits
-	shown.Grant.TTL = r.TTL
+	shown := keyDetail{Name: r.Name, Operator: r.Operator, Limits: r.Limits.json()}
+	shown.Limits.TTL = int64(r.TTL / time.Second)
 	var err error
-	if c.detail, err = shown.detail(); err != nil {
+	if c.detail, err = detail(shown); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	c.target, c.keyRow, c.token = r.Limits.ID, r, NewToken(text)
 	return nil
+}
+
+// keyDetail is a key as its record shows it.
+type keyDetail struct {
+	Name     string    `json:"name"`
+	Operator bool      `json:"operator,omitempty"`
+	Limits   grantJSON `json:"limits"`
 }
 
 func (r *keyRow) key(id string) Key {

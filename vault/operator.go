@@ -61,7 +61,7 @@ func (o *Operator) Tokens(ctx context.Context) ([]TokenState, error) {
 }
 
 // NewKey makes an agent key or a remote operator and returns its credential, which is shown only here. Revoke with its ID
-// ends it.
+// ends it: Keys shows it, and so does the session of an agent key by Claims. Names need not be unique.
 func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, error) {
 	k.Expires = truncate(k.Expires)
 	if k.Limits.TTL > time.Second {

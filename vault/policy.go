@@ -53,7 +53,8 @@ type Policy struct {
 	// exactly; the port is the scheme's if none is given, and is not written then; methods are in the order of letters; the scheme is https unless the entry says http, which needs
 	// Networks; a prefix ends at a segment. A secret without hosts is not for HTTP.
 	Hosts []string
-	// Networks are where the hosts may resolve to, at most 16. If empty, only public addresses may be dialled.
+	// Networks are where the hosts may resolve to, at most 16. If empty, only public addresses may be dialled. The vault
+	// keeps and records Networks and Placement; it dials nothing, so the function given to Use has to heed them.
 	Networks []netip.Prefix
 	// Placement is where a request carries the value: bearer (if empty), basic:<user>, header:<Name>, query:<name>.
 	Placement string

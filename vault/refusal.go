@@ -25,7 +25,7 @@ var (
 	badKey     = &refusal{"bad_key", ErrDeadToken, ""}   // no such agent key or operator
 	badNetwork = &refusal{"network", ErrDeadToken, ""}
 	expired    = &refusal{"expired", ErrDeadToken, ""}
-	early      = &refusal{"not_yet_issued", ErrDeadToken, ""}
+	notYet     = &refusal{"not_yet_issued", ErrDeadToken, ""}
 	revoked    = &refusal{"revoked", ErrDeadToken, ""}
 	usedUp     = &refusal{"used_up", ErrDeadToken, ""}
 	keyDead    = &refusal{"key_ended", ErrDeadToken, ""}

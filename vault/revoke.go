@@ -36,6 +36,9 @@ func decideRevoke(w view, c *call) (plan, *refusal) {
 			return plan{}, outOfScope
 		}
 	}
+	if w.key(c.target) != nil && !strings.HasPrefix(c.target, keyPrefix) {
+		return plan{}, invalid(fmt.Errorf("that is the id of a key without its %q in front", keyPrefix))
+	}
 	if k := c.doom(); k.kind == 'k' && w.key(c.target) == nil {
 		return plan{}, noKey
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// state is every deciding row of the vault, at one head of its log. The committer alone writes it, under Vault.mu;
+// state is every deciding row of the vault, at one head of its log. Whoever has the turn to commit writes it, under core.mu;
 // callers read it under that lock.
 type state struct {
 	head   head

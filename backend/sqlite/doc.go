@@ -59,6 +59,8 @@
 //
 //	SELECT time, agent, op, path, reason FROM audit WHERE outcome = 'denied' ORDER BY seq DESC LIMIT 20;
 //
+// tokens shows the links that are counted or revoked, freezes those in force, keys every agent key and remote operator.
+//
 // Keep no statement open: a reader that stays lets SQLite's log grow. Nothing may be written: a vault finds every change
 // and refuses to go on.
 package sqlite

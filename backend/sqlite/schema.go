@@ -38,10 +38,11 @@ var schema = []string{
 		fields("data", "created", "reason", "fingerprint", "gone") + keyed('v'),
 	"CREATE VIEW tokens AS SELECT substr(key, 3) AS token, data ->> '$.uses' AS uses, data ->> '$.revoked' AS revoked, " +
 		"datetime(data ->> '$.expires', 'unixepoch') AS expires, seq, data" + keyed('t')[len(", seq, data"):],
-	"CREATE VIEW keys AS SELECT substr(key, 3) AS id" + fields("data", "name", "operator", "revoked") +
+	"CREATE VIEW keys AS SELECT 'key:' || substr(key, 3) AS id" + fields("data", "name", "operator", "revoked") +
 		", datetime(data ->> '$.limits.expires', 'unixepoch') AS expires" + keyed('k'),
 	"CREATE VIEW freezes AS SELECT substr(key, 3, instr(substr(key, 3), ':') - 1) AS kind, " +
-		"substr(key, 3 + instr(substr(key, 3), ':')) AS value" + fields("data", "reason", "since", "thawed") + keyed('f'),
+		"substr(key, 3 + instr(substr(key, 3), ':')) AS value" + fields("data", "reason", "since") + keyed('f') +
+		" AND data ->> '$.thawed' IS NULL",
 }
 
 // fields are the columns of a view that show members of a JSON column.

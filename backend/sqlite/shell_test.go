@@ -21,7 +21,7 @@ var views = []struct{ query, want string }{
 	{"SELECT path, next, policy FROM secrets", `production/a|3|{"tier":"standard"}`},
 	{"SELECT path, version, reason, fingerprint, gone FROM versions ORDER BY version", "production/a|2|why|ab|\nproduction/a|10|||1"},
 	{"SELECT token, uses, revoked, expires FROM tokens", "00ff.01|3|1|2027-01-15 08:00:00"},
-	{"SELECT id, name FROM keys", "k1|ci"},
+	{"SELECT id, name FROM keys", "key:k1|ci"},
 	{"SELECT kind, value, reason FROM freezes", "user|u812|left"},
 }
 

@@ -91,7 +91,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	return s, nil
 }
 
-// start opens the writer, and makes the vault if the file is empty.
+// start opens the writer, and makes the vault if the file is empty. What looks foreign is looked at again under the lock.
 func (s *Store) start(ctx context.Context) error {
 	c, err := dial(s.path, "cache_size=-8000")
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	s.writer = &writer{conn: c}
 	holds, err := c.inspect()
-	if err == nil && holds == empty {
+	if err != nil || holds == empty { // or half made by another process just now
 		err = s.make(ctx, c)
 	}
 	if err == nil {

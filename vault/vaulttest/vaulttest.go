@@ -2,7 +2,7 @@
 
 // Package vaulttest gives unit tests a ready vault in memory, and assertions on its audit log. Nothing of it touches a
 // file, a network or a clock of its own, so it works inside a testing/synctest bubble: open the vault there, with the
-// bubble's t.
+// bubble's t. A test whose agent uses a value over HTTP gives the path its hosts first: v.Operator("t").SetPolicy(…).
 package vaulttest
 
 import (
@@ -78,14 +78,14 @@ func Session(t testing.TB, v *vault.Vault, agent string, scopes ...string) *vaul
 // least once, in any order.
 func Touched(t testing.TB, v *vault.Vault, agent string, paths ...string) {
 	t.Helper()
-	compare(t, "touched", paths, seen(t, v, agent, audit.Granted))
+	compare(t, agent, "touched", paths, seen(t, v, agent, audit.Granted))
 }
 
-// Refused fails the test unless exactly these paths were refused to the agent, or to one below it: each at least once, in any order. A path
-// that is malformed, or that only an invalid token asked for, is in no record and not among them.
+// Refused fails the test unless exactly these paths were refused to the agent, or to one below it: each at least once, in any order. A
+// malformed path is in no record, and a token that is not of this vault has no agent: neither is among them.
 func Refused(t testing.TB, v *vault.Vault, agent string, paths ...string) {
 	t.Helper()
-	compare(t, "was refused", paths, seen(t, v, agent, audit.Denied))
+	compare(t, agent, "was refused", paths, seen(t, v, agent, audit.Denied))
 }
 
 var touching = []string{"get", "use", "put", "delete"}
@@ -104,11 +104,11 @@ func seen(t testing.TB, v *vault.Vault, agent string, outcome audit.Outcome) []s
 	return paths
 }
 
-func compare(t testing.TB, verb string, want, got []string) {
+func compare(t testing.TB, agent, verb string, want, got []string) {
 	t.Helper()
 	want, got = tidy(want), tidy(got)
 	if !slices.Equal(want, got) {
-		t.Errorf("agent %s %q, want %q", verb, got, want)
+		t.Errorf("agent %q %s %q, want %q", agent, verb, got, want)
 	}
 }
 
