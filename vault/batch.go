@@ -108,8 +108,14 @@ func (b *batch) catchUp(changed []Row) error {
 
 // put stages a row as it is stored.
 func (b *batch) put(k rowKey, e entry) {
-	b.sum.sub(b.get(k).mac)
+	old := b.get(k)
+	b.sum.sub(old.mac)
 	b.sum.add(e.mac)
+	if r, ok := e.row.(*tokenRow); ok && r.Revoked {
+		if was, ok := old.row.(*tokenRow); !ok || !was.Revoked {
+			b.over.revoked[rootOf(k.name)]++
+		}
+	}
 	b.over.set(k, e)
 }
 

@@ -26,7 +26,12 @@ type readTime struct{ wall, steady time.Time }
 
 func (c clock) read() readTime {
 	now := c.now()
-	return readTime{now.Round(0).UTC(), c.start.Round(0).UTC().Add(now.Sub(c.start))}
+	r := readTime{wall: now.Round(0).UTC()}
+	r.steady = r.wall
+	if s := c.start.Unix(); s > 0 && s <= yearLimit { // Sub of times that far apart is cut off
+		r.steady = c.start.Round(0).UTC().Add(now.Sub(c.start))
+	}
+	return r
 }
 
 // after is the effective time behind a record of the given time, and whether the wall clock is too far behind that.

@@ -239,7 +239,7 @@ func (v *core) doom(c *call) {
 	}
 	k := c.doom()
 	if c.who.operator == "" && v.doomed.links.size.Load() >= maxDoomed {
-		k = rowKey{kind: 't', name: c.who.claims.last().ID}
+		k = rowKey{kind: 't', name: c.who.claims[c.who.claims.first()].ID}
 	}
 	v.doomed.add(k)
 }

@@ -77,6 +77,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
+	checked := errNoUpdate
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
 			if r.Key == headKey {
@@ -88,8 +89,12 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				return Batch{}, err
 			}
 		}
-		return Batch{}, b.headMAC.verify(&h, v.state.sum, mac)
+		checked = b.headMAC.verify(&h, v.state.sum, mac)
+		return Batch{}, checked
 	})
+	if err == nil {
+		err = checked
+	}
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ var (
 	caseTwin      = &refusal{"case", ErrConflict, takenHint}
 	tokenHosts    = &refusal{"policy", ErrDenied, "only an operator gives a path its hosts"}
 	thawed        = &refusal{"not_frozen", ErrNotFound, "nothing of that kind and value is frozen"}
-	tooMany       = &refusal{"too_many", ErrDenied, "1,024 links of this grant are revoked; revoke the token itself"}
+	tooMany       = &refusal{"too_many", ErrDenied, "1,024 links of this grant are revoked already; its holder or an operator can revoke the grant itself"}
 	noKey         = &refusal{"no_key", ErrNotFound, "no such key"}
 	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record; set it"}
 )

@@ -42,7 +42,7 @@ func decideRevoke(w view, c *call) (plan, *refusal) {
 	if k := c.doom(); k.kind == 'k' && w.key(c.target) == nil {
 		return plan{}, noKey
 	}
-	if c.who.operator == "" && c.target != c.who.claims.last().ID && w.revokedBelow[rootOf(c.target)] >= maxRevoked {
+	if root := rootOf(c.target); c.who.operator == "" && c.target != root && w.revoked(root) >= maxRevoked {
 		return plan{}, tooMany
 	}
 	return plan{}, nil

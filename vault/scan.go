@@ -88,7 +88,7 @@ func (s *scan) wait(ctx context.Context) error {
 
 // lines pages through the log, as long as the vault is open.
 func (v *core) lines(ctx context.Context) audit.Lines {
-	return func(from int64, n int) ([][]byte, error) {
+	return func(from int64, n int) (lines [][]byte, err error) {
 		if err := v.enter(); err != nil {
 			return nil, err
 		}
@@ -96,8 +96,17 @@ func (v *core) lines(ctx context.Context) audit.Lines {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return v.store.Lines(ctx, from, n)
+		return v.readLines(ctx, from, n)
 	}
+}
+
+// readLines contains a panic of the store, which may be a user's own.
+func (v *core) readLines(ctx context.Context, from int64, n int) (lines [][]byte, err error) {
+	err = contain(func() error {
+		lines, err = v.store.Lines(ctx, from, n)
+		return err
+	})
+	return lines, err
 }
 
 // readAhead reads a page while the one before is used. It is for one reader that goes through the log in order.

@@ -64,16 +64,19 @@ type staging struct {
 	folded map[string]string
 	byHash map[[32]byte]string
 	frozen map[rowKey]bool // whether it is frozen
+
+	revoked map[string]int // how many more links of a grant are revoked
 }
 
 func (s *staging) reset() {
 	if s.rows == nil {
-		*s = staging{map[rowKey]entry{}, map[string]string{}, map[[32]byte]string{}, map[rowKey]bool{}}
+		*s = staging{map[rowKey]entry{}, map[string]string{}, map[[32]byte]string{}, map[rowKey]bool{}, map[string]int{}}
 	}
 	clear(s.rows)
 	clear(s.folded)
 	clear(s.byHash)
 	clear(s.frozen)
+	clear(s.revoked)
 }
 
 func (s *staging) set(k rowKey, e entry) {

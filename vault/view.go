@@ -25,6 +25,15 @@ func (w view) get(k rowKey) entry {
 	return w.rows[k]
 }
 
+// revoked is how many links of a grant are.
+func (w view) revoked(root string) int {
+	n := w.revokedBelow[root]
+	if w.over != nil {
+		n += w.over.revoked[root]
+	}
+	return n
+}
+
 func (w view) secret(path string) (*secretRow, int64) {
 	e := w.get(rowKey{kind: 's', name: path})
 	r, _ := e.row.(*secretRow)

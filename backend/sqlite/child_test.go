@@ -95,16 +95,26 @@ func (c *child) line(t testing.TB) string {
 
 // appendLine commits one line at the end of the log, wherever that is: the head row says.
 func appendLine(ctx context.Context, s *sqlite.Store, line string) error {
-	return s.Update(ctx, 0, func(changed []vault.Row) (vault.Batch, error) {
-		size := int64(0)
-		for _, r := range changed {
-			if r.Key == "head" {
-				fmt.Sscan(string(r.Data), &size)
-			}
-		}
+	rows, err := s.Rows(ctx, "head", 1)
+	if err != nil {
+		return err
+	}
+	size := headSize(rows)
+	return s.Update(ctx, size, func(changed []vault.Row) (vault.Batch, error) {
+		size := max(size, headSize(changed))
 		return vault.Batch{First: size, Lines: [][]byte{[]byte(line)},
 			Rows: []vault.Row{{Key: "head", Seq: size, Data: fmt.Append(nil, size+1)}}}, nil
 	})
+}
+
+// headSize is the size that a head row among rows says.
+func headSize(rows []vault.Row) (size int64) {
+	for _, r := range rows {
+		if r.Key == "head" {
+			fmt.Sscan(string(r.Data), &size)
+		}
+	}
+	return size
 }
 
 // childBusy appends lines as busy does.

@@ -94,6 +94,9 @@ func (s *Store) read(ctx context.Context, n int, f func(*reader) error) (err err
 	}
 	defer func() { s.readers <- r }()
 	if r == nil {
+		if err = s.stillThere(); err != nil {
+			return err
+		}
 		if r, err = newReader(s.path); err != nil {
 			return explain(err)
 		}
