@@ -117,14 +117,14 @@ func (v *core) commit(ctx context.Context, c *call) error {
 		}
 	}
 	if err := v.queue.add(c); err != nil {
-		v.doom(c)
+		v.doomed.add(c.dooms)
 		return err
 	}
 	select {
 	case err := <-c.done:
 		return err
 	case <-ctx.Done():
-		v.doom(c) // it may come too late, or not at all
+		v.doomed.add(c.dooms) // it may come too late, or not at all
 		return ctx.Err()
 	}
 }
@@ -228,20 +228,19 @@ func (v *core) fail(b *batch, err error) {
 // failed is what such a call answers. What was to be revoked or frozen is refused in this process from now on.
 func (v *core) failed(b *batch, c *call, err error) error {
 	c.unsure = b.unsure
-	v.doom(c)
+	v.doomed.add(c.dooms)
 	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 }
 
-// doom has this process refuse what was to be revoked or frozen and may not be.
-func (v *core) doom(c *call) {
-	if c.op != opRevoke && c.op != opFreeze || c.refused != nil || c.verbatim {
-		return
+// dooms is what is to be refused in this process if the call, which the state as it is allows, cannot be made durable.
+func (v *core) dooms(c *call) rowKey {
+	switch {
+	case c.op != opRevoke && c.op != opFreeze || c.refused != nil:
+		return rowKey{}
+	case c.who.operator == "" && v.doomed.links.size.Load() >= maxDoomed:
+		return rowKey{kind: 't', name: c.who.claims[c.who.claims.first()].ID}
 	}
-	k := c.doom()
-	if c.who.operator == "" && v.doomed.links.size.Load() >= maxDoomed {
-		k = rowKey{kind: 't', name: c.who.claims[c.who.claims.first()].ID}
-	}
-	v.doomed.add(k)
+	return c.doom()
 }
 
 // unchanged reports whether an error of Store.Update says that nothing was written.

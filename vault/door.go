@@ -96,8 +96,9 @@ type call struct {
 	record   audit.Record // the committer fills in its first fields
 	tail     []byte       // the rest of the record's line
 	done     chan error
-	unsure   bool // the call failed and its record may stand all the same
-	stands   bool // the call failed and its record stands: an auditor refused it
+	dooms    rowKey // of Revoke and Freeze: what this process refuses should the record not become durable
+	unsure   bool   // the call failed and its record may stand all the same
+	stands   bool   // the call failed and its record stands: an auditor refused it
 }
 
 // tries is how often a call is decided again because the rows it was decided on changed before the commit.
@@ -123,6 +124,7 @@ func (v *core) do(ctx context.Context, c *call) error {
 		if c.refused != nil && v.refusals.over(c, now) {
 			return c.wrap(c.refused.error())
 		}
+		c.dooms = v.dooms(c)
 		c.load(ctx, v)  // 4  load.go, seal.go
 		c.writeRecord() // 5  record.go, then at the head: commit.go, batch.go, apply.go
 		err := v.commit(ctx, c)

@@ -128,7 +128,11 @@ func (d *doomed) of(k rowKey) *set[rowKey] {
 	return &d.links
 }
 
-func (d *doomed) add(k rowKey)      { d.of(k).add(k) }
+func (d *doomed) add(k rowKey) {
+	if k != (rowKey{}) {
+		d.of(k).add(k)
+	}
+}
 func (d *doomed) remove(k rowKey)   { d.of(k).remove(k) }
 func (d *doomed) has(k rowKey) bool { return d.of(k).has(k) }
 
