@@ -113,8 +113,8 @@ func (s *Session) child(c *call) *Session {
 // Revoke ends a link and everything below it, in every process, before it returns nil: one commit, whatever hangs below.
 // A token may end its last link and those narrowed from it; an operator any link, agent key or operator. Take the whole
 // id from Claims, Tokens or Keys: the vault cannot know what was narrowed offline, so an id of a link that nobody holds is
-// accepted and ends nothing. If the record cannot be made
-// durable Revoke returns an error, and this process refuses the link all the same.
+// accepted and ends nothing. If the record cannot be made durable Revoke returns an error, and this process refuses the
+// link all the same; but a ctx that has ended before the call stops it at once.
 func (s *Session) Revoke(ctx context.Context, id, reason string) error {
 	return s.do(ctx, &call{op: opRevoke, by: s, target: id, req: Request{Reason: reason}})
 }
