@@ -116,6 +116,7 @@ func (v *core) commit(ctx context.Context, c *call) error {
 			return err
 		}
 	}
+	c.done = make(chan error, 1)
 	if err := v.queue.add(c); err != nil {
 		v.doomed.add(c.dooms)
 		return err

@@ -116,7 +116,6 @@ func (v *core) do(ctx context.Context, c *call) error {
 	if err := ctx.Err(); err != nil {
 		return c.wrap(err)
 	}
-	c.done = make(chan error, 1)
 	for c.try = 1; ; c.try++ {
 		c.refuseMalformed()            // 1  request.go
 		c.who = c.by.authenticate(ctx) // 2  identity.go, token.go

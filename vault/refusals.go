@@ -123,7 +123,7 @@ func (r *refusals) flush(v *core) error {
 	if len(counts) == 0 {
 		return nil
 	}
-	c := &call{op: opDenials, verbatim: true, done: make(chan error, 1)}
+	c := &call{op: opDenials, verbatim: true}
 	c.record = audit.Record{Op: opDenials.name, Outcome: audit.Denied}
 	var lines []string
 	for _, what := range slices.Sorted(maps.Keys(counts)) {

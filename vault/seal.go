@@ -83,13 +83,16 @@ func newDataKey(key []byte) (cipher.AEAD, error) {
 
 // open loads a version and decrypts it into a buffer of its own: step 4 of the door.
 func (s *sealer) open(ctx context.Context, path string, version int, row *versionRow) ([]byte, error) {
-	sealed, err := s.load(ctx, path, version, row)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
+	sealed, stored := s.sealed.get(row.Sum)
 	a, ok := s.opened.get(row.Sum)
 	s.mu.Unlock()
+	if !stored {
+		var err error
+		if sealed, err = s.load(ctx, path, version, row); err != nil {
+			return nil, err
+		}
+	}
 	if !ok {
 		key, err := s.keys.wrap.Decrypt(row.DataKey, s.bind(labelKey, path, version))
 		if err != nil || len(key) != dataKeyLen {
@@ -112,12 +115,6 @@ func (s *sealer) open(ctx context.Context, path string, version int, row *versio
 
 // load reads the sealed row, whose hash the deciding row holds.
 func (s *sealer) load(ctx context.Context, path string, version int, row *versionRow) ([]byte, error) {
-	s.mu.Lock()
-	sealed, ok := s.sealed.get(row.Sum)
-	s.mu.Unlock()
-	if ok {
-		return sealed, nil
-	}
 	key := rowKey{'x', path, version}.String()
 	rows, err := s.store.Rows(ctx, key, 1)
 	if err != nil {

@@ -53,7 +53,7 @@ func (v *core) recordEnd(ctx context.Context, issued *call) error {
 	defer v.leave()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), spawnEnd)
 	defer cancel()
-	c := &call{op: opRevoke, verbatim: true, done: make(chan error, 1), record: issued.record}
+	c := &call{op: opRevoke, verbatim: true, record: issued.record}
 	c.record.Op, c.record.Outcome, c.record.Cause = opRevoke.name, audit.Granted, ended.cause
 	c.record.Detail, c.record.Reason = "", ""
 	c.writeRecord()
