@@ -4,12 +4,9 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/prf"
 )
 
 const (
@@ -44,11 +41,17 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	}
 	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
 		err = v.load(ctx, root)
+		for range tries { // the keys were rotated between two looks at the store
+			if err == errFollow {
+				v.state = newState()
+				err = v.load(ctx, root)
+			}
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	v.issuer, v.builtin = hmacIssuer{func() *prf.Set { return v.keys.tokens }, v.keys.id}, cfg.Issuer == nil
+	v.issuer, v.builtin = hmacIssuer{func() tokenKeys { return v.keys().tokenKeys() }, v.keys().id}, cfg.Issuer == nil
 	if cfg.Issuer != nil {
 		if v.issuer = cfg.Issuer(v.issuer); v.issuer == nil {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
@@ -78,12 +81,15 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked := errNoUpdate
+	checked, turned := errNoUpdate, false
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
-			if r.Key == headKey {
+			switch r.Key {
+			case headKey:
 				h, mac, err = parseHead(r.Data)
-			} else if r.Key != keyringKey {
+			case keyringKey:
+				turned = true
+			default:
 				err = v.loadRow(b, r)
 			}
 			if err != nil {
@@ -99,8 +105,11 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	if h.id != keys.id || h.generation != keys.generation {
-		return fmt.Errorf("%w: head and keyring do not belong together", ErrTampered)
+	switch {
+	case h.id != keys.id || h.generation < keys.generation || h.generation > keys.generation && !turned:
+		return errUnfit
+	case h.generation > keys.generation:
+		return errFollow
 	}
 	v.state.head = h
 	if lines, err := v.store.Lines(ctx, h.log.Size-1, 1); err != nil || len(lines) != 1 {
@@ -128,11 +137,7 @@ func (v *core) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyr
 	if len(rows) != 1 || rows[0].Key != keyringKey {
 		return nil, fmt.Errorf("%w: the store has no keyring", ErrTampered)
 	}
-	var j keyringJSON
-	if err := json.Unmarshal(rows[0].Data, &j); err != nil {
-		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
-	}
-	return openKeyring(ctx, root, id, j.Keyring)
+	return openKeyringRow(ctx, root, id, rows[0].Data)
 }
 
 // loadRows reads all rows but the sealed values. A page is read while the one before is decoded.
