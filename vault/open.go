@@ -34,15 +34,31 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
+	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
+		return nil, err
+	}
+	mark, err := v.loadMark(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := v.store.Rows(ctx, "", 1)
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+		return nil, fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
 	}
 	if len(rows) == 0 {
 		err = v.create(ctx, cfg.Root)
 	}
 	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
 		err = v.load(ctx, cfg.Root)
+	}
+	if err == nil {
+		err = v.checkMark(ctx, mark)
+	}
+	if err == nil {
+		err = v.checkAnchor(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -53,8 +69,8 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
 		}
 	}
-	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
-		v.releaser = newReleaser(cfg)
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 || v.anchor != nil {
+		v.releaser = newReleaser(cfg, v.anchor)
 	}
 	v.alone = v.newBatch()
 	go v.runCommitter()
