@@ -53,6 +53,7 @@ var (
 	opRotated  = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRotated, apply: applyKeyring}
 	opRoot     = &operation{name: "root", check: (*call).checkRoot, decide: decideAny, load: loadRoot, apply: applyKeyring}
 	opDenials  = &operation{name: "denials"}
+	opPurge    = &operation{name: "purge"}
 )
 
 func (c *call) checkValue() error {

@@ -92,7 +92,7 @@ func (l *Log) Prove(ctx context.Context, seq int64, checkpoint []byte) (line []b
 		err = fmt.Errorf("%w: the log ends before record %d", ErrTampered, seq)
 	}
 	if err == nil {
-		p, err = audit.ProveRecord(seq, h.Size, lines)
+		p, err = audit.ProveRecord(seq, h.Size, audit.Tree{}, lines)
 	}
 	if err == nil && audit.CheckRecord(one[0], seq, h, p) != nil {
 		err = fmt.Errorf("%w: the log is not that of the checkpoint", ErrTampered)
@@ -114,7 +114,7 @@ func (l *Log) ProveConsistent(ctx context.Context, older, newer []byte) (audit.P
 	if err != nil {
 		return nil, fmt.Errorf("vault: prove: newer: %w", err)
 	}
-	p, err := audit.ProveConsistent(from.Size, to.Size, l.core().lines(ctx))
+	p, err := audit.ProveConsistent(from.Size, to.Size, audit.Tree{}, l.core().lines(ctx))
 	if err == nil && audit.CheckConsistent(from, to, p) != nil {
 		err = fmt.Errorf("%w: the checkpoints do not fit: the log was forked or changed", ErrTampered)
 	}
@@ -132,7 +132,7 @@ func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	}
 	checkpoint, err := audit.Sign(h, l.core().keys().id.origin(), l.core().keys().signer)
 	if err == nil {
-		err = audit.WriteExport(w, checkpoint, h.Size, readAhead(l.core().lines(ctx)))
+		err = audit.WriteExport(w, checkpoint, audit.Tree{}, h.Size, readAhead(l.core().lines(ctx)))
 	}
 	if err == nil {
 		err = l.core().endsAt(ctx, h)

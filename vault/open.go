@@ -32,9 +32,19 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 		v.maxTTL = 24 * time.Hour
 	}
 	root := ask(cfg.Root)
+	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
+		return nil, err
+	}
+	mark, err := v.loadMark(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := v.store.Rows(ctx, "", 1)
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+		return nil, fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
 	}
 	if len(rows) == 0 {
 		err = v.create(ctx, root)
@@ -48,6 +58,12 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 			}
 		}
 	}
+	if err == nil {
+		err = v.checkMark(ctx, mark)
+	}
+	if err == nil {
+		err = v.checkAnchor(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +73,8 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
 		}
 	}
-	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
-		v.releaser = newReleaser(cfg)
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 || v.anchor != nil {
+		v.releaser = newReleaser(cfg, v.anchor)
 	}
 	v.alone = v.newBatch()
 	go v.runCommitter()
@@ -81,7 +97,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked, turned := errNoUpdate, false
+	checked, before, turned := errNoUpdate, h, false
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
 			switch r.Key {
@@ -96,6 +112,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				return Batch{}, err
 			}
 		}
+		v.dropGone(before, h)
 		checked = b.headMAC.verify(&h, v.state.sum, mac)
 		return Batch{}, checked
 	})
@@ -116,6 +133,18 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 		return errors.Join(err, fmt.Errorf("%w: the log is shorter than its head", ErrTampered))
 	}
 	return nil
+}
+
+// dropGone takes out the rows of tokens that were removed while the rows were read.
+func (v *core) dropGone(before, h head) {
+	if h.purged == before.purged && h.reset == before.reset {
+		return
+	}
+	for k, e := range v.state.rows {
+		if r, ok := e.row.(*tokenRow); ok && (r.Expires < h.purged || e.seq < h.reset) {
+			v.state.set(k, entry{})
+		}
+	}
 }
 
 func (v *core) loadHead(ctx context.Context) (head, []byte, error) {

@@ -190,8 +190,9 @@ func TestTamperHead(t *testing.T) {
 		{"nanoseconds", 76, 80, vault.ErrTampered},
 		{"generation", 80, 84, vault.ErrTampered},
 		{"purged", 84, 92, vault.ErrTampered},
-		{"MAC", 92, 124, vault.ErrTampered},
-		{"edge", 124, len(row.Data), vault.ErrTampered},
+		{"reset", 92, 100, vault.ErrTampered},
+		{"MAC", 100, 132, vault.ErrTampered},
+		{"edge", 132, len(row.Data), vault.ErrTampered},
 	} {
 		larger := bytes.Clone(row.Data)
 		larger[field.to-1]++
