@@ -75,6 +75,12 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Keys":       onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
 		"RotateKeys": onOperator("rotate", func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) }),
 		"SetRoot":    onOperator("root", func(o *vault.Operator) error { return o.SetRoot(ctx, attackRoot(1), "") }),
+		"ResetClock": onOperator("clock", func(o *vault.Operator) error {
+			if err := o.ResetClock(ctx, ""); !errors.Is(err, vault.ErrConflict) { // an operator may, and there is nothing to undo
+				return err
+			}
+			return nil
+		}),
 		"Destroy": onOperator("destroy", func(o *vault.Operator) error {
 			return o.Destroy(ctx, vault.Request{Path: attackPath, Version: 1})
 		}),

@@ -74,7 +74,10 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 	if err := b.catchUp(changed); err != nil {
 		return err
 	}
-	b.now, b.behind = now.after(b.head.time)
+	if b.head.reset != v.state.head.reset { // the clock was wrong, and this process may have begun then
+		b.read.steady = b.read.wall
+	}
+	b.now, b.behind = b.read.after(b.head.time)
 	return nil
 }
 
@@ -232,6 +235,9 @@ func (b *batch) finish() (Batch, error) {
 	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Scrub: b.scrub}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
+		if e.row == nil {
+			continue // removed after it was written
+		}
 		data, err := encodeRow(e.row)
 		if err != nil {
 			return Batch{}, err

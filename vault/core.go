@@ -17,7 +17,7 @@ type core struct {
 	sealer  *sealer
 	issuer  TokenIssuer
 	builtin bool // the issuer is the built-in one
-	clock   clock
+	clock   *clock
 	maxTTL  time.Duration
 	opening string // names this opening to spawned tokens
 
@@ -90,7 +90,7 @@ func (v *core) look(f func(view)) {
 
 // view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, v: v}
+	w := view{state: v.state, over: over, v: v, read: now}
 	w.now, w.behind = now.after(v.state.head.time)
 	return w
 }

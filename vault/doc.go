@@ -55,7 +55,7 @@
 // process holds them in memory. "x:<path>:<n>" is a sealed value, read when it is needed; "keyring" is below, and "head" is
 //
 //	fields = format(4)=1 ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖
-//	         keyring generation(4) ‖ purged(8) ‖ reset(8)
+//	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 //	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
 // with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the

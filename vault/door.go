@@ -52,6 +52,7 @@ var (
 	opRewrap   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRewrap, apply: applyRewrap}
 	opRotated  = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRotated, apply: applyKeyring}
 	opRoot     = &operation{name: "root", check: (*call).checkRoot, decide: decideAny, load: loadRoot, apply: applyKeyring}
+	opClock    = &operation{name: "clock", always: true, check: (*call).checkNothing, decide: decideClock, load: loadClock, apply: applyClock}
 	opDenials  = &operation{name: "denials"}
 	opPurge    = &operation{name: "purge"}
 )

@@ -26,7 +26,8 @@ var (
 	ErrNotRecorded = errors.New("not recorded")
 	// ErrBusy: too many operations wait, or the store's lock was not free for 10 s. Nothing changed; retry later.
 	ErrBusy = errors.New("busy")
-	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock.
+	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock; if it is right and the record
+	// is wrong, ResetClock.
 	ErrClock = errors.New("clock is behind the log")
 	// ErrWrongKey: the root key is not the one that sealed this vault. No byte was changed.
 	ErrWrongKey = errors.New("wrong root key")

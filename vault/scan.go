@@ -16,6 +16,8 @@ type scan struct {
 	v    *core
 	tree audit.Tree
 	size int64
+
+	reset int64 // line of the last reset of tokens, at the head that next goes to
 }
 
 // next calls f with every line up to the head as it is now, then compares the hashes with it. It reports false if f did.
@@ -24,6 +26,7 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 	if err != nil {
 		return false, err
 	}
+	s.v.look(func(w view) { s.reset = w.head.reset })
 	page := readAhead(s.v.lines(ctx))
 	for s.size < h.Size {
 		lines, err := page(s.size, int(min(pageLines, h.Size-s.size)))

@@ -34,7 +34,7 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	s := scan{v: v}
 	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		end := bytes.Contains(line, endMark)
-		if !end && !bytes.Contains(line, issueMark) {
+		if seq < s.reset || !end && !bytes.Contains(line, issueMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)

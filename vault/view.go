@@ -13,6 +13,7 @@ type view struct {
 	over   *staging // nil outside a batch
 	now    time.Time
 	behind bool // the wall clock is too far behind the log
+	read   readTime
 	v      *core
 }
 
