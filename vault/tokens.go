@@ -21,9 +21,10 @@ type TokenState struct {
 	Revoked bool     // it, or a link above it
 }
 
-// These tell early that a line is neither the record of an issue nor that of a spawn's end.
+// These tell early that a line is neither the record of an issue, nor of a spawn's end, nor of a rotation.
 var (
 	issueMark = []byte(`,"op":"issue",`)
+	turnMark  = []byte(`,"op":"` + opRotate.name + `",`)
 	endMark   = []byte(`"cause":"` + ended.cause + `","op":"revoke",`)
 )
 
@@ -31,10 +32,11 @@ var (
 // that were narrowed offline. It hashes the whole log, so that what it answers is what was recorded.
 func loadTokens(ctx context.Context, v *core, c *call) error {
 	links := map[string]Link{}
+	turned := int64(0) // the last record of a rotation that destroyed the token keys
 	s := scan{v: v}
 	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		end := bytes.Contains(line, endMark)
-		if !end && !bytes.Contains(line, issueMark) {
+		if !end && !bytes.Contains(line, issueMark) && !bytes.Contains(line, turnMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)
@@ -43,6 +45,10 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 		}
 		if end && r.Op == opRevoke.name && r.Outcome == audit.Granted {
 			delete(links, r.Target)
+		}
+		if v.builtin && destroysTokens(r) {
+			clear(links)
+			turned = seq
 		}
 		if r.Op != opIssue.name || r.Outcome != audit.Granted {
 			return true, nil
@@ -61,7 +67,7 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	v.look(func(w view) {
 		for k, e := range w.rows {
 			if r, ok := e.row.(*tokenRow); ok {
-				if _, known := links[k.name]; !known {
+				if _, known := links[k.name]; !known && e.seq >= turned {
 					links[k.name] = Link{ID: k.name, Expires: fromUnix(r.Expires)}
 				}
 			}
