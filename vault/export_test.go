@@ -108,6 +108,31 @@ func ShowKeyring(b []byte) (s KeyringShown, err error) {
 	return s, nil
 }
 
+// ShowKeys shows the keyring that a vault uses.
+func ShowKeys(v *Vault) KeyringShown {
+	b, err := v.core().keys().plaintext()
+	if err != nil {
+		panic(err)
+	}
+	s, err := ShowKeyring(b)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// StoreOf is the store of a vault.
+func StoreOf(v *Vault) Store { return v.core().store }
+
+// Unwrapped is how many data keys the key in use does not wrap.
+func Unwrapped(v *Vault) int { return len(v.core().unwrapped()) }
+
+// FormerIssuer is the built-in issuer with a known key that signs although it was retired.
+func FormerIssuer(id [16]byte, keyID uint32, key []byte, retired int64) TokenIssuer {
+	set := &prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}
+	return hmacIssuer{func() tokenKeys { return tokenKeys{set, map[uint32]int64{keyID: retired}} }, vaultID(id)}
+}
+
 // NextKeyring is the plaintext that follows another one. What to change is named by its letters: w another AEAD key, W former
 // ones go; t another token key, T former ones go.
 func NextKeyring(b []byte, what string, now time.Time, retires int64) ([]byte, error) {

@@ -15,6 +15,9 @@ import (
 // TokenIssuer turns claims into a bearer and back. It keeps no state: what is revoked or used up is the vault's business.
 // Verify(Issue(c)) equals c; any other token is an error. The vault checks the claims themselves. Both methods are called
 // by many goroutines at once and obey their context; a panic is an error.
+//
+// RotateKeys turns the key of the built-in one. A TokenIssuer that signs with a key of its own turns that itself: a rotation
+// marked Compromised does not end its tokens.
 type TokenIssuer interface {
 	Issue(ctx context.Context, c Claims) (Token, error)
 	Verify(ctx context.Context, t Token) (Claims, error)

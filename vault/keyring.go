@@ -164,17 +164,33 @@ func sealKeyring(ctx context.Context, root RootKey, id vaultID, plaintext []byte
 		return nil, nil, fmt.Errorf("seal the keyring: %w", err)
 	}
 	blob := append(append([]byte(keyringMagic), keyringVersion), c...)
-	k, err := openKeyring(ctx, root, id, blob)
+	again, err := decryptKeyring(ctx, root, id, blob)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the root cannot open what it sealed: %w", err)
+	}
+	defer clear(again)
+	if !bytes.Equal(again, plaintext) {
+		return nil, nil, fmt.Errorf("%w: the root does not give back what it sealed", ErrKMSUnavailable)
+	}
+	k, err := readKeyring(root, id, again)
+	if err != nil {
+		return nil, nil, err
 	}
 	row, err := json.Marshal(keyringJSON{blob})
 	return k, row, err
 }
 
-// openKeyring decrypts the blob of the vault id. Format and id are checked inside it too: not every wrapper of a key
-// service honours associated data.
+// openKeyring decrypts the blob of the vault id.
 func openKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) (*keyring, error) {
+	plaintext, err := decryptKeyring(ctx, root, id, blob)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	return readKeyring(root, id, plaintext)
+}
+
+func decryptKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) ([]byte, error) {
 	if len(blob) <= len(keyringMagic)+1 || len(blob) > maxKeyring || string(blob[:len(keyringMagic)]) != keyringMagic {
 		return nil, fmt.Errorf("%w: the keyring is not one", ErrTampered)
 	}
@@ -185,7 +201,11 @@ func openKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) (*k
 	if err != nil {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
-	defer clear(plaintext)
+	return plaintext, nil
+}
+
+// readKeyring checks format and id inside the plaintext too: not every wrapper of a key service honours associated data.
+func readKeyring(root RootKey, id vaultID, plaintext []byte) (*keyring, error) {
 	k, err := parseKeyring(plaintext)
 	if err != nil {
 		return nil, err

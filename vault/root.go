@@ -3,68 +3,9 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"time"
 )
-
-const (
-	rootPatience = 10 * time.Second // for one answer of the root, where no caller says how long
-	maxAsked     = 16               // questions under way to one root
-)
-
-// asked is a RootKey that may be a user's own. It runs beside the caller, who gets ErrKMSUnavailable when ctx ends although
-// the root does not heed it; its panics are errors. A question left behind ends when the root's answer comes.
-type asked struct {
-	root  RootKey
-	slots chan struct{}
-}
-
-func ask(root RootKey) *asked { return &asked{root, make(chan struct{}, maxAsked)} }
-
-func (a *asked) EncryptWithContext(ctx context.Context, plaintext, data []byte) ([]byte, error) {
-	plaintext = bytes.Clone(plaintext)
-	return a.do(ctx, func() ([]byte, error) {
-		defer clear(plaintext)
-		return a.root.EncryptWithContext(ctx, plaintext, data)
-	})
-}
-
-func (a *asked) DecryptWithContext(ctx context.Context, ciphertext, data []byte) ([]byte, error) {
-	return a.do(ctx, func() ([]byte, error) { return a.root.DecryptWithContext(ctx, ciphertext, data) })
-}
-
-func (a *asked) do(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
-	select {
-	case a.slots <- struct{}{}:
-	default:
-		return nil, fmt.Errorf("%w: %d questions wait for an answer of the root", ErrKMSUnavailable, maxAsked)
-	}
-	type answer struct {
-		b   []byte
-		err error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		got := answer{err: errGone}
-		defer func() {
-			<-a.slots
-			answers <- got
-		}()
-		got.err = contain(func() (err error) {
-			got.b, err = f()
-			return err
-		})
-	}()
-	select {
-	case got := <-answers:
-		return got.b, got.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrKMSUnavailable, ctx.Err())
-	}
-}
 
 // SetRoot seals the keyring under another root: from the return on this vault uses it, and the store opens with it and no
 // longer with the former one. The keys in the keyring stay: if the former root has leaked, RotateKeys with Compromised
@@ -95,4 +36,44 @@ func loadRoot(ctx context.Context, v *core, c *call) error {
 		return err
 	}
 	return c.rotated(rotateDetail{Generation: c.ring.generation})
+}
+
+// loadNext makes the next keyring, under another root if there is one. It is made from what is stored, as the root in use opens
+// it: so nothing is sealed by a root that has gone, and nothing of a keyring that was changed.
+func (v *core) loadNext(ctx context.Context, c *call, root RootKey, change keyChange) error {
+	ctx, cancel := context.WithTimeout(ctx, rootTime)
+	defer cancel()
+	used := v.keys()
+	old, err := v.loadKeyring(ctx, used.root, used.id)
+	if err != nil {
+		return err
+	}
+	if old.generation != c.generation { // or another process was quicker, which step 5 finds out
+		return errUnfit
+	}
+	if root == nil {
+		root = used.root
+	}
+	v.look(func(w view) { change.now = w.now })
+	plaintext, err := old.next(change)
+	if err != nil {
+		return err
+	}
+	if c.ring, c.ringRow, err = sealKeyring(ctx, root, old.id, plaintext); err != nil {
+		return err
+	}
+	return c.ring.follows(old)
+}
+
+// applyKeyring puts the next keyring in place. Calls that were proved or sealed with the one before are done again.
+func applyKeyring(b *batch, c *call) {
+	if c.ring == nil {
+		return
+	}
+	if c.rotation != nil && c.rotation.compromised {
+		b.reset()
+	}
+	b.ring, b.head.generation, b.scrub = c.ring, c.ring.generation, true
+	b.sealed = append(b.sealed, Row{keyringKey, b.seq(), c.ringRow})
+	b.v.follow = follower{row: c.ringRow, keys: c.ring} // should the outcome of the commit be unknown
 }

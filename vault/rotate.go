@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -80,13 +79,9 @@ type rotateDetail struct {
 	Total       int    `json:"total,omitempty"`
 }
 
-const (
-	maxRewrap = 256 // data keys that one commit re-wraps: about 100 KiB of rows, 1.5 MiB if all have the most metadata
-	// handover is how long after the making of a keyring its commit may be. What is issued meanwhile is issued under the key
-	// that it retires.
-	handover = 10 * time.Minute
-	rootTime = 3 * rootPatience // for a new keyring: the root opens, seals and opens
-)
+// handover is how long after the making of a keyring its commit may be. What is issued meanwhile is issued under the key
+// that it retires.
+const handover = 10 * time.Minute
 
 // loadRotate makes the keys of a new rotation, or sees that there is one to be resumed.
 func loadRotate(ctx context.Context, v *core, c *call) error {
@@ -117,67 +112,13 @@ func decideRotate(w view, c *call) (plan, *refusal) {
 	return plan{}, nil
 }
 
-// unwrapped are the versions whose data keys the key in use does not wrap.
-func (v *core) unwrapped() (left []rowKey) {
-	k := v.keys()
-	v.look(func(w view) {
-		for key, e := range w.rows {
-			if r, ok := e.row.(*versionRow); ok && !r.Gone && !k.wrapped(r.DataKey) {
-				left = append(left, key)
-			}
-		}
-	})
-	return left
-}
-
-// rewrapped is a row whose data key is wrapped with another key, and the line that wrote the row as it was.
-type rewrapped struct {
-	key rowKey
-	seq int64
-	row *versionRow
-}
-
-// loadRewrap wraps data keys of versions with the key in use.
-func loadRewrap(ctx context.Context, v *core, c *call) error {
-	c.rewrapped, c.bulk = c.rewrapped[:0], 0
-	k := v.keys()
-	v.look(func(w view) {
-		for _, key := range c.rotation.part {
-			if r, seq := w.version(key.name, key.n); r != nil && !r.Gone && !k.wrapped(r.DataKey) {
-				row := *r
-				c.rewrapped = append(c.rewrapped, rewrapped{key, seq, &row})
-			}
-		}
-	})
-	for _, r := range c.rewrapped {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var err error
-		if r.row.DataKey, err = v.sealer.rewrap(k, r.key, r.row.DataKey); err != nil {
-			return err
-		}
-		c.bulk += maxReason + maxMetadata + 512
-	}
-	return c.rotated(rotateDetail{Step: "wrap", Generation: k.generation, Done: c.rotation.done, Total: c.rotation.total})
-}
-
-// applyRewrap leaves alone what has changed meanwhile: it is deleted, or wrapped with a newer key.
-func applyRewrap(b *batch, c *call) {
-	for _, r := range c.rewrapped {
-		if _, seq := b.version(r.key.name, r.key.n); seq == r.seq {
-			b.write(r.key, r.row)
-		}
-	}
-}
-
 // loadRotated drops the former wrapping keys. Since they were succeeded nothing was wrapped with them: a call that has
 // sealed with them is done again. So if none is left now, in this generation, none comes back.
 func loadRotated(ctx context.Context, v *core, c *call) error {
 	c.ring, c.ringRow = nil, nil
 	k := v.keys()
 	if len(v.unwrapped()) > 0 {
-		return errors.Join(ErrConflict, errors.New("another rotation has begun meanwhile: RotateKeys goes on with it"))
+		return fmt.Errorf("%w: another rotation has begun meanwhile; RotateKeys goes on with it", ErrConflict)
 	}
 	if !k.rotating() { // another process has ended it
 		return c.rotated(rotateDetail{Step: "end", Generation: k.generation})
@@ -186,44 +127,4 @@ func loadRotated(ctx context.Context, v *core, c *call) error {
 		return err
 	}
 	return c.rotated(rotateDetail{Step: "end", Generation: c.ring.generation})
-}
-
-// loadNext makes the next keyring, under another root if there is one. It is made from what is stored, as the root in use opens
-// it: so nothing is sealed by a root that has gone, and nothing of a keyring that was changed.
-func (v *core) loadNext(ctx context.Context, c *call, root RootKey, change keyChange) error {
-	ctx, cancel := context.WithTimeout(ctx, rootTime)
-	defer cancel()
-	used := v.keys()
-	old, err := v.loadKeyring(ctx, used.root, used.id)
-	if err != nil {
-		return err
-	}
-	if old.generation != c.generation { // or another process was quicker, which step 5 finds out
-		return errUnfit
-	}
-	if root == nil {
-		root = used.root
-	}
-	v.look(func(w view) { change.now = w.now })
-	plaintext, err := old.next(change)
-	if err != nil {
-		return err
-	}
-	if c.ring, c.ringRow, err = sealKeyring(ctx, root, old.id, plaintext); err != nil {
-		return err
-	}
-	return c.ring.follows(old)
-}
-
-// applyKeyring puts the next keyring in place. Calls that were proved or sealed with the one before are done again.
-func applyKeyring(b *batch, c *call) {
-	if c.ring == nil {
-		return
-	}
-	if c.rotation != nil && c.rotation.compromised {
-		b.reset()
-	}
-	b.ring, b.head.generation, b.scrub = c.ring, c.ring.generation, true
-	b.sealed = append(b.sealed, Row{keyringKey, b.seq(), c.ringRow})
-	b.v.follow = follower{row: c.ringRow, keys: c.ring} // should the outcome of the commit be unknown
 }
