@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -80,6 +81,59 @@ func NewKeyringPlaintext() []byte {
 		panic(err)
 	}
 	return b
+}
+
+// KeyringShown is what tests see of a keyring: the ids of its keys, those in use first, and when the former token keys were
+// retired.
+type KeyringShown struct {
+	Generation    uint32
+	Wraps, Tokens []uint32
+	Retired       map[uint32]int64
+}
+
+// ShowKeyring parses the plaintext of a keyring.
+func ShowKeyring(b []byte) (s KeyringShown, err error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return s, err
+	}
+	s = KeyringShown{Generation: k.generation, Wraps: []uint32{k.wrapID}, Tokens: []uint32{k.tokens.PrimaryID}, Retired: k.retired}
+	for i, ids := range []*[]uint32{&s.Wraps, &s.Tokens} {
+		for _, id := range keyIDs(k.sets[i]) {
+			if id != (*ids)[0] {
+				*ids = append(*ids, id)
+			}
+		}
+	}
+	return s, nil
+}
+
+// NextKeyring is the plaintext that follows another one. What to change is named by its letters: w another AEAD key, W former
+// ones go; t another token key, T former ones go.
+func NextKeyring(b []byte, what string, now time.Time, retires int64) ([]byte, error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return nil, err
+	}
+	has := func(letter string) bool { return strings.Contains(what, letter) }
+	out, err := k.next(keyChange{now: now, newWrap: has("w"), dropWraps: has("W"), newToken: has("t"), dropTokens: has("T"), retires: retires})
+	if err != nil {
+		return nil, err
+	}
+	n, err := parseKeyring(out)
+	if err != nil {
+		return nil, err
+	}
+	return out, n.follows(k)
+}
+
+// SameKeyring writes the plaintext of a keyring again as it was read.
+func SameKeyring(b []byte) ([]byte, error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return nil, err
+	}
+	return k.plaintext()
 }
 
 // SwapKeyset puts another keyset in place of number i of a keyring's plaintext: 0 AEAD, 1 tokens, 2 state, 3 signer.

@@ -34,15 +34,16 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
+	root := ask(cfg.Root)
 	rows, err := v.store.Rows(ctx, "", 1)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
-		err = v.create(ctx, cfg.Root)
+		err = v.create(ctx, root)
 	}
 	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-		err = v.load(ctx, cfg.Root)
+		err = v.load(ctx, root)
 	}
 	if err != nil {
 		return nil, err
