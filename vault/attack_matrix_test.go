@@ -3,6 +3,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -73,6 +74,14 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Whose":     onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
 		"Tokens":    onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
 		"Keys":      onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
+		"Backup": onOperator("backup", func(o *vault.Operator) error {
+			var b bytes.Buffer
+			err := o.Backup(ctx, &b, "")
+			if (b.Len() > 0) != (err == nil) {
+				return errors.New("a backup beside an error")
+			}
+			return err
+		}),
 		"NewKey": onOperator("key", func(o *vault.Operator) error {
 			k := vault.Key{Name: "k", Operator: true, Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 			cred, err := o.NewKey(ctx, k, "")

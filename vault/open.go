@@ -24,6 +24,23 @@ const (
 var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
+	return openBy(cfg, func(v *core) error {
+		rows, err := v.store.Rows(ctx, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			err = v.create(ctx, cfg.Root)
+		}
+		if len(rows) > 0 || errors.Is(err, errNotEmpty) {
+			err = v.load(ctx, cfg.Root)
+		}
+		return err
+	})
+}
+
+// openBy makes a vault whose keys and state come from load.
+func openBy(cfg Config, load func(*core) error) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -34,18 +51,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
-	root := ask(cfg.Root)
-	rows, err := v.store.Rows(ctx, "", 1)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 {
-		err = v.create(ctx, root)
-	}
-	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-		err = v.load(ctx, root)
-	}
-	if err != nil {
+	if err := load(v); err != nil {
 		return nil, err
 	}
 	v.issuer, v.builtin = hmacIssuer{func() *prf.Set { return v.keys.tokens }, v.keys.id}, cfg.Issuer == nil
@@ -115,6 +121,9 @@ func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
 		return head{}, nil, err
 	}
 	if len(rows) != 1 || rows[0].Key != headKey {
+		if err := v.unfinished(ctx); err != nil {
+			return head{}, nil, err
+		}
 		return head{}, nil, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
 	}
 	return parseHead(rows[0].Data)
