@@ -77,7 +77,7 @@ func ExampleVerify() {
 			panic(err)
 		}
 		var out bytes.Buffer
-		if err := audit.WriteExport(&out, checkpoint, t.Head().Size, read); err != nil {
+		if err := audit.WriteExport(&out, checkpoint, audit.Tree{}, t.Head().Size, read); err != nil {
 			panic(err)
 		}
 		return out.Bytes()
@@ -110,7 +110,7 @@ func ExampleProveRecord() {
 		t.Append(line)
 	}
 	checkpoint, _ := audit.Sign(t.Head(), origin, signer)
-	proof, err := audit.ProveRecord(1, 3, read)
+	proof, err := audit.ProveRecord(1, 3, audit.Tree{}, read)
 	if err != nil {
 		panic(err)
 	}
@@ -139,7 +139,7 @@ func ExampleProveConsistent() {
 	t.Append(lines[1])
 	t.Append(lines[2])
 
-	proof, err := audit.ProveConsistent(old.Size, t.Head().Size, read)
+	proof, err := audit.ProveConsistent(old.Size, t.Head().Size, audit.Tree{}, read)
 	if err != nil {
 		panic(err)
 	}

@@ -112,9 +112,9 @@ func TestMutatedProofs(t *testing.T) {
 	const size, seq, old = 37, 20, 13
 	l := newLog(t, size)
 	head := l.head(size)
-	p, _ := audit.ProveRecord(seq, size, l.read)
+	p, _ := audit.ProveRecord(seq, size, audit.Tree{}, l.read)
 	proof, _ := p.MarshalText()
-	q, _ := audit.ProveConsistent(old, size, l.read)
+	q, _ := audit.ProveConsistent(old, size, audit.Tree{}, l.read)
 	consistency, _ := q.MarshalText()
 	checkpoint := l.checkpoint(t, size)
 

@@ -48,6 +48,7 @@ var (
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
 	opCreate   = &operation{name: "create"}
 	opDenials  = &operation{name: "denials"}
+	opPurge    = &operation{name: "purge"}
 )
 
 func (c *call) checkValue() error {
