@@ -81,7 +81,7 @@ func (b *backup) opening() error {
 	}
 	if err == nil {
 		b.first = rows
-		err = b.out.header(backupHeader{backupFormat, b.v.keys.id.String(), b.cut})
+		err = b.out.header(backupHeader{backupFormat, b.v.keys().id.String(), b.cut})
 	}
 	for _, r := range b.first {
 		if err == nil {
@@ -153,7 +153,7 @@ func (b *backup) sealed(r Row) error {
 
 // decidingPages writes the rows that no later line wrote.
 func (b *backup) decidingPages() error {
-	mac := b.v.keys.sub(labelRow)
+	mac := b.v.keys().sub(labelRow)
 	return b.v.pages(b.ctx, "", sealedRows, func(r Row) error {
 		if r.Key == headKey || r.Key == keyringKey || r.Seq >= b.since {
 			return nil
@@ -194,7 +194,7 @@ func (b *backup) changes() error {
 		}
 		for _, r := range rows {
 			if r.Key == keyringKey || r.Key == headKey && h.first != b.cut {
-				return fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)
+				return errMoved
 			}
 			if err := b.out.row(r); err != nil {
 				return err
@@ -281,8 +281,13 @@ func (v *core) rowsSince(ctx context.Context, since int64) (rows []Row, h head, 
 	if err == nil {
 		err = ran
 	}
+	if ran == errFollow {
+		err = errMoved
+	}
 	return rows, h, err
 }
+
+var errMoved = fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)
 
 func (v *core) changedSince(b *batch, since int64, changed []Row) (rows []Row, h head, err error) {
 	var missed []Row // by this process

@@ -13,7 +13,7 @@ import (
 // core is the vault itself, which Vault, Session and Log reach through a closure.
 type core struct {
 	store   Store
-	keys    *keyring
+	ring    atomic.Pointer[keyring] // see keys
 	sealer  *sealer
 	issuer  TokenIssuer
 	builtin bool // the issuer is the built-in one
@@ -24,6 +24,7 @@ type core struct {
 	mu     sync.RWMutex
 	state  *state
 	turn   chan struct{} // full while a batch runs
+	follow follower      // of who has the turn
 	alone  *batch        // of a caller who commits by itself, and has the turn
 	broken error         // why nothing is committed any more; whoever has the turn looks and sets
 
@@ -41,6 +42,10 @@ type core struct {
 	closing  sync.Once
 	closeErr error
 }
+
+// keys is the keyring in use. A commit of the next one replaces it, so take it once and keep it for one task. Its vault id,
+// state key and signer never change.
+func (v *core) keys() *keyring { return v.ring.Load() }
 
 func (v *core) close() error {
 	v.closing.Do(func() {

@@ -59,5 +59,6 @@ type keyringJSON struct {
 }
 
 func (v *core) use(keys *keyring) {
-	v.keys, v.sealer = keys, newSealer(keys, v.store)
+	v.ring.Store(keys)
+	v.sealer = newSealer(v.keys, v.store)
 }

@@ -35,14 +35,14 @@ func (k fixedPRF) ComputePRF(in []byte, n uint32) ([]byte, error) {
 // FixedIssuer is the built-in issuer with a known key.
 func FixedIssuer(id [16]byte, keyID uint32, key []byte) TokenIssuer {
 	set := &prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}
-	return hmacIssuer{func() *prf.Set { return set }, vaultID(id)}
+	return hmacIssuer{func() tokenKeys { return tokenKeys{set, nil} }, vaultID(id)}
 }
 
 // SignBlocks puts blocks of any shape together under a right tag, as only the holder of the token key can.
 func SignBlocks(i TokenIssuer, keyID uint32, count byte, blocks ...[]byte) string {
 	h := i.(hmacIssuer)
 	head := binary.BigEndian.AppendUint32([]byte{tokenFormat}, keyID)
-	tag, err := h.tag(head, blocks)
+	tag, err := h.tag(h.keys(), head, blocks)
 	if err != nil {
 		panic(err)
 	}

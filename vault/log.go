@@ -65,7 +65,7 @@ func (l *Log) records(ctx context.Context, f audit.Filter, follow bool) iter.Seq
 
 // Key returns the public key of the log, as note.NewVerifier reads it. Its name is "keyward/" and the vault's id. Keep it,
 // and a checkpoint, where the keeper of the vault cannot change them.
-func (l *Log) Key() string { return l.core().keys.verifier }
+func (l *Log) Key() string { return l.core().keys().verifier }
 
 // Checkpoint signs the head of the log as it is now.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
@@ -73,7 +73,7 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: checkpoint: %w", err)
 	}
-	return audit.Sign(h, l.core().keys.id.origin(), l.core().keys.signer)
+	return audit.Sign(h, l.core().keys().id.origin(), l.core().keys().signer)
 }
 
 // Prove returns a record's line and the proof that the log of the checkpoint has it, for audit.CheckRecord. It reads the
@@ -130,7 +130,7 @@ func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("vault: export: %w", err)
 	}
-	checkpoint, err := audit.Sign(h, l.core().keys.id.origin(), l.core().keys.signer)
+	checkpoint, err := audit.Sign(h, l.core().keys().id.origin(), l.core().keys().signer)
 	if err == nil {
 		err = audit.WriteExport(w, checkpoint, h.Size, readAhead(l.core().lines(ctx)))
 	}

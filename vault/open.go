@@ -4,12 +4,9 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/prf"
 )
 
 const (
@@ -25,18 +22,31 @@ var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
 	return openBy(cfg, func(v *core) error {
+		root := ask(cfg.Root)
 		rows, err := v.store.Rows(ctx, "", 1)
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
-			err = v.create(ctx, cfg.Root)
+			err = v.create(ctx, root)
 		}
 		if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-			err = v.load(ctx, cfg.Root)
+			err = v.loadSettled(ctx, root)
 		}
 		return err
 	})
+}
+
+// loadSettled is load, again if the keys were rotated between two looks at the store.
+func (v *core) loadSettled(ctx context.Context, root RootKey) error {
+	err := v.load(ctx, root)
+	for range tries {
+		if err == errFollow {
+			v.state = newState()
+			err = v.load(ctx, root)
+		}
+	}
+	return err
 }
 
 // openBy makes a vault whose keys and state come from load.
@@ -54,7 +64,7 @@ func openBy(cfg Config, load func(*core) error) (*core, error) {
 	if err := load(v); err != nil {
 		return nil, err
 	}
-	v.issuer, v.builtin = hmacIssuer{func() *prf.Set { return v.keys.tokens }, v.keys.id}, cfg.Issuer == nil
+	v.issuer, v.builtin = hmacIssuer{func() tokenKeys { return v.keys().tokenKeys() }, v.keys().id}, cfg.Issuer == nil
 	if cfg.Issuer != nil {
 		if v.issuer = cfg.Issuer(v.issuer); v.issuer == nil {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
@@ -84,12 +94,15 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked, before := errNoUpdate, h
+	checked, before, turned := errNoUpdate, h, false
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
-			if r.Key == headKey {
+			switch r.Key {
+			case headKey:
 				h, mac, err = parseHead(r.Data)
-			} else if r.Key != keyringKey {
+			case keyringKey:
+				turned = true
+			default:
 				err = v.loadRow(b, r)
 			}
 			if err != nil {
@@ -106,8 +119,11 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	if h.id != keys.id || h.generation != keys.generation {
-		return fmt.Errorf("%w: head and keyring do not belong together", ErrTampered)
+	switch {
+	case h.id != keys.id || h.generation < keys.generation || h.generation > keys.generation && !turned:
+		return errUnfit
+	case h.generation > keys.generation:
+		return errFollow
 	}
 	v.state.head = h
 	if lines, err := v.store.Lines(ctx, h.log.Size-1, 1); err != nil || len(lines) != 1 {
@@ -150,11 +166,7 @@ func (v *core) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyr
 	if len(rows) != 1 || rows[0].Key != keyringKey {
 		return nil, fmt.Errorf("%w: the store has no keyring", ErrTampered)
 	}
-	var j keyringJSON
-	if err := json.Unmarshal(rows[0].Data, &j); err != nil {
-		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
-	}
-	return openKeyring(ctx, root, id, j.Keyring)
+	return openKeyringRow(ctx, root, id, rows[0].Data)
 }
 
 // loadRows reads all rows but the sealed values. A page is read while the one before is decoded.

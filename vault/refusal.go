@@ -45,7 +45,7 @@ var (
 	wrongHost     = &refusal{"host", ErrDenied, "the policy of the path names no such method, host and path"}
 	needsURL      = &refusal{"needs_url", ErrDenied, "the path has hosts; set Request.URL to where the value goes"}
 	conflict      = &refusal{"version", ErrConflict, takenHint}
-	unsettled     = &refusal{"unsettled", ErrConflict, "the path kept changing while this was decided; retry"}
+	unsettled     = &refusal{"unsettled", ErrConflict, "the path or the keys kept changing while this was decided; retry"}
 	caseTwin      = &refusal{"case", ErrConflict, takenHint}
 	tokenHosts    = &refusal{"policy", ErrDenied, "only an operator gives a path its hosts"}
 	thawed        = &refusal{"not_frozen", ErrNotFound, "nothing of that kind and value is frozen"}

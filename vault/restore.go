@@ -35,15 +35,16 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 		if err := (Request{Reason: reason}).check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
-		load := func() error { return v.load(ctx, cfg.Root) }
+		root := ask(cfg.Root)
+		load := func() error { return v.loadSettled(ctx, root) }
 		if backup != nil {
-			r := &restore{v: v, ctx: ctx, root: cfg.Root, in: newBackupReader(ctx, backup)}
+			r := &restore{v: v, ctx: ctx, root: root, in: newBackupReader(ctx, backup)}
 			load = r.run
 		}
 		if err := load(); err != nil {
 			return err
 		}
-		return v.reissue(ctx, cfg.Root, reason)
+		return v.reissue(ctx, root, reason)
 	})
 	if err != nil {
 		if cfg.Store != nil {
@@ -67,11 +68,11 @@ type headDetail struct {
 // reissue is the commit of a restore. It kills every credential there is and, where the store is still being restored, makes
 // it a vault.
 func (v *core) reissue(ctx context.Context, root RootKey, reason string) error {
-	plaintext, err := v.keys.next(keyChange{now: v.state.head.time, newToken: true, dropTokens: true})
+	plaintext, err := v.keys().next(keyChange{now: v.state.head.time, newToken: true, dropTokens: true})
 	if err != nil {
 		return err
 	}
-	keys, data, err := sealKeyring(ctx, root, v.keys.id, plaintext)
+	keys, data, err := sealKeyring(ctx, root, v.keys().id, plaintext)
 	if err != nil {
 		return err
 	}

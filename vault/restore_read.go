@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -73,11 +72,10 @@ func (r *restore) opening() error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	var j keyringJSON
-	if len(rows) != 1 || len(lines) > 0 || rows[0].Key != keyringKey || json.Unmarshal(rows[0].Data, &j) != nil {
+	if len(rows) != 1 || len(lines) > 0 || rows[0].Key != keyringKey {
 		return r.in.changed("does not hold the keyring")
 	}
-	keys, err := openKeyring(r.ctx, r.root, id, j.Keyring)
+	keys, err := openKeyringRow(r.ctx, r.root, id, rows[0].Data)
 	if err != nil {
 		return err
 	}
@@ -180,7 +178,7 @@ func (r *restore) check() error {
 		return err
 	}
 	v := r.v
-	if h.id != r.id || h.first != r.first || h.generation != v.keys.generation || r.head.Seq != h.log.Size-1 {
+	if h.id != r.id || h.first != r.first || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
 	if r.tree.Head() != h.log {

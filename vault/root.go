@@ -5,6 +5,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -63,4 +64,35 @@ func (a *asked) do(ctx context.Context, f func() ([]byte, error)) ([]byte, error
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrKMSUnavailable, ctx.Err())
 	}
+}
+
+// SetRoot seals the keyring under another root: from the return on this vault uses it, and the store opens with it and no
+// longer with the former one. The keys in the keyring stay: if the former root has leaked, RotateKeys with Compromised
+// comes next. To have two roots, either of which opens the vault, pass kms.Either of both.
+//
+// The former root must open what is stored, and the new one what it has sealed, before anything is written; each answer is
+// waited for until ctx ends, 30 s at most. No byte sealed under the former root is left in live files; backups made before
+// keep it. Another process that has the vault open and whose root does not open the new keyring grants nothing any more:
+// ErrWrongKey or ErrKMSUnavailable, until it is opened again with the new root.
+func (o *Operator) SetRoot(ctx context.Context, root RootKey, reason string) error {
+	c := &call{op: opRoot, by: o.session, req: Request{Reason: reason}}
+	if root != nil {
+		c.root = ask(root)
+	}
+	return o.do(ctx, c)
+}
+
+func (c *call) checkRoot() error {
+	if c.root == nil {
+		return errors.New("root: required: kms.KeyFile, kms.Passphrase, kms.Wrapper or kms.Either")
+	}
+	return nil
+}
+
+func loadRoot(ctx context.Context, v *core, c *call) error {
+	c.ring, c.ringRow = nil, nil
+	if err := v.loadNext(ctx, c, c.root, keyChange{}); err != nil {
+		return err
+	}
+	return c.rotated(rotateDetail{Generation: c.ring.generation})
 }
