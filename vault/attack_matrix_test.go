@@ -3,6 +3,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -73,6 +74,14 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Whose":     onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
 		"Tokens":    onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
 		"Keys":      onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
+		"Archive": onOperator("archive", func(o *vault.Operator) error {
+			var w bytes.Buffer
+			if err := o.Archive(ctx, time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), &w, ""); err != nil && w.Len() > 0 {
+				return errors.New("an archive beside an error")
+			} else {
+				return err
+			}
+		}),
 		"NewKey": onOperator("key", func(o *vault.Operator) error {
 			k := vault.Key{Name: "k", Operator: true, Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 			cred, err := o.NewKey(ctx, k, "")

@@ -17,7 +17,8 @@ type batch struct {
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	said     []rowKey // rows that now say what this process refuses because it could not be said before
-	sealed   []Row    // values to write or remove
+	sealed   []Row    // values to write or remove, and other rows that decide nothing
+	keep     int64    // lines below it are dropped
 	head     head
 	sum      sum
 	buf      []byte
@@ -60,13 +61,14 @@ func (v *core) newBatch() *batch {
 func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
-	b.outcome, b.recorded = b.outcome[:0], b.recorded[:0]
+	b.outcome, b.recorded, b.keep = b.outcome[:0], b.recorded[:0], 0
 	b.head, b.sum = v.state.head, v.state.sum
 	b.view = v.view(now, &b.over)
 	if err := b.catchUp(changed); err != nil {
 		return err
 	}
 	b.now, b.behind = now.after(b.head.time)
+	b.first = b.head.first
 	return nil
 }
 
@@ -80,14 +82,14 @@ func (b *batch) catchUp(changed []Row) error {
 	size := b.head.log.Size
 	for _, r := range changed {
 		switch r.Key {
-		case keyringKey:
+		case keyringKey, cutKey:
 			continue
 		case headKey:
 			h, m, err := parseHead(r.Data)
 			if err != nil {
 				return err
 			}
-			if h.id != b.head.id || h.log.Size < size || h.generation != b.head.generation || h.time.Before(b.head.time) || r.Seq != h.log.Size-1 {
+			if h.id != b.head.id || h.log.Size < size || h.first < b.head.first || h.generation != b.head.generation || h.time.Before(b.head.time) || r.Seq != h.log.Size-1 {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
 			b.head, mac = h, m
@@ -207,7 +209,7 @@ func (b *batch) finish() (Batch, error) {
 	if len(b.lines) == 0 {
 		return Batch{}, nil
 	}
-	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0]}
+	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
 		data, err := encodeRow(e.row)

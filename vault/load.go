@@ -40,7 +40,7 @@ func causeOf(err error) string {
 		err   error
 		cause string
 	}{
-		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
+		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not_found"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
 		{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "deadline"},
 	} {
 		if errors.Is(err, known.err) {

@@ -82,7 +82,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 		for _, r := range changed {
 			if r.Key == headKey {
 				h, mac, err = parseHead(r.Data)
-			} else if r.Key != keyringKey {
+			} else if r.Key != keyringKey && r.Key != cutKey {
 				err = v.loadRow(b, r)
 			}
 			if err != nil {
@@ -147,7 +147,7 @@ func (v *core) loadRows(ctx context.Context, b *batch) error {
 			next = v.rowsFrom(ctx, p.rows[len(p.rows)-1].Key+"\x00")
 		}
 		for _, r := range p.rows {
-			if r.Key == headKey || r.Key == keyringKey || r.Key >= sealedRows {
+			if r.Key == headKey || r.Key == keyringKey || r.Key == cutKey || r.Key >= sealedRows {
 				continue
 			}
 			if err := v.loadRow(b, r); err != nil {
