@@ -68,32 +68,25 @@ func (t *Tree) Head() Head {
 	return Head{t.size, h}
 }
 
-// AppendText appends the tree in base64 without padding: the size in 8 bytes, big-endian, then the hash of the full
-// subtree for each bit that is set in it, from the lowest, so the rightmost and smallest, up. It never fails.
-func (t *Tree) AppendText(dst []byte) ([]byte, error) {
-	var buf [8 + 20*tlog.HashSize]byte // enough for most sizes below 2^40; append takes more where it needs it
-	b := binary.BigEndian.AppendUint64(buf[:0], uint64(t.size))
+// AppendBinary appends the tree: the size in 8 bytes, big-endian, then the hash of the full subtree for each bit that is
+// set in it, from the lowest, so the rightmost and smallest, up. It never fails.
+func (t *Tree) AppendBinary(dst []byte) ([]byte, error) {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(t.size))
 	for i := range t.edge {
 		if t.size>>i&1 == 1 {
-			b = append(b, t.edge[i][:]...)
+			dst = append(dst, t.edge[i][:]...)
 		}
 	}
-	return base64.RawStdEncoding.AppendEncode(dst, b), nil
+	return dst, nil
 }
 
-// MarshalText is AppendText on its own.
-func (t Tree) MarshalText() ([]byte, error) { return t.AppendText(nil) }
+// MarshalBinary is AppendBinary on its own.
+func (t Tree) MarshalBinary() ([]byte, error) { return t.AppendBinary(nil) }
 
-var errTree = errors.New("tree text is malformed")
-
-// UnmarshalText reads what MarshalText wrote, and no other spelling. It leaves t as it is if there is an error. That
-// the hashes are those of any log is known once the head has been compared with a trusted one.
-func (t *Tree) UnmarshalText(text []byte) error {
-	if len(text) > base64.RawStdEncoding.EncodedLen(8+len(t.edge)*tlog.HashSize) {
-		return errTree
-	}
-	b, err := base64.RawStdEncoding.AppendDecode(nil, text)
-	if err != nil || len(b) < 8 {
+// UnmarshalBinary reads what MarshalBinary wrote, and nothing else. It leaves t as it is if there is an error. That the
+// hashes are those of any log is known once the head has been compared with a trusted one.
+func (t *Tree) UnmarshalBinary(b []byte) error {
+	if len(b) < 8 {
 		return errTree
 	}
 	size := binary.BigEndian.Uint64(b)
@@ -107,9 +100,29 @@ func (t *Tree) UnmarshalText(text []byte) error {
 			u.edge[i], rest = tlog.Hash(rest[:tlog.HashSize]), rest[tlog.HashSize:]
 		}
 	}
-	if again, _ := u.MarshalText(); string(again) != string(text) {
-		return errTree
-	}
 	*t = u
 	return nil
+}
+
+// AppendText appends the bytes of MarshalBinary in base64 without padding. It never fails.
+func (t *Tree) AppendText(dst []byte) ([]byte, error) {
+	b, err := t.AppendBinary(nil)
+	return base64.RawStdEncoding.AppendEncode(dst, b), err
+}
+
+// MarshalText is AppendText on its own.
+func (t Tree) MarshalText() ([]byte, error) { return t.AppendText(nil) }
+
+var errTree = errors.New("tree text is malformed")
+
+// UnmarshalText reads what MarshalText wrote, and no other spelling. It leaves t as it is if there is an error.
+func (t *Tree) UnmarshalText(text []byte) error {
+	if len(text) > base64.RawStdEncoding.EncodedLen(8+len(t.edge)*tlog.HashSize) {
+		return errTree
+	}
+	b, err := base64.RawStdEncoding.AppendDecode(nil, text)
+	if err != nil || base64.RawStdEncoding.EncodeToString(b) != string(text) {
+		return errTree
+	}
+	return t.UnmarshalBinary(b)
 }

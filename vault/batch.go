@@ -17,8 +17,9 @@ type batch struct {
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	said     []rowKey // rows that now say what this process refuses because it could not be said before
-	sealed   []Row    // values to write or remove, and other rows that decide nothing
+	sealed   []Row    // values to write or remove, rows to remove, and other rows that decide nothing
 	keep     int64    // lines below it are dropped
+	purged   *call    // whose record says that rows of dead tokens are removed
 	head     head
 	sum      sum
 	buf      []byte
@@ -61,7 +62,7 @@ func (v *core) newBatch() *batch {
 func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
-	b.outcome, b.recorded, b.keep = b.outcome[:0], b.recorded[:0], 0
+	b.outcome, b.recorded, b.keep, b.purged = b.outcome[:0], b.recorded[:0], 0, nil
 	b.head, b.sum = v.state.head, v.state.sum
 	b.view = v.view(now, &b.over)
 	if err := b.catchUp(changed); err != nil {
@@ -79,7 +80,7 @@ func (b *batch) catchUp(changed []Row) error {
 		return nil
 	}
 	var mac []byte
-	size := b.head.log.Size
+	before := b.head
 	for _, r := range changed {
 		switch r.Key {
 		case keyringKey, cutKey:
@@ -89,7 +90,8 @@ func (b *batch) catchUp(changed []Row) error {
 			if err != nil {
 				return err
 			}
-			if h.id != b.head.id || h.log.Size < size || h.first < b.head.first || h.generation != b.head.generation || h.time.Before(b.head.time) || r.Seq != h.log.Size-1 {
+			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation != before.generation || r.Seq != h.log.Size-1 ||
+				h.reset < before.reset || h.reset == before.reset && (h.time.Before(before.time) || h.purged < before.purged) {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
 			b.head, mac = h, m
@@ -104,6 +106,12 @@ func (b *batch) catchUp(changed []Row) error {
 			}
 			b.put(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
 		}
+	}
+	if b.head.reset != before.reset {
+		b.dropWritten(b.head.reset)
+	}
+	if b.head.purged != before.purged {
+		b.dropEnded(b.head.purged)
 	}
 	return b.headMAC.verify(&b.head, b.sum, mac)
 }
@@ -209,6 +217,7 @@ func (b *batch) finish() (Batch, error) {
 	if len(b.lines) == 0 {
 		return Batch{}, nil
 	}
+	b.purge()
 	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
@@ -242,6 +251,9 @@ func (b *batch) records() []audit.Record {
 		if b.recorded[i] {
 			out = append(out, c.record)
 		}
+	}
+	if b.purged != nil {
+		out = append(out, b.purged.record)
 	}
 	return out
 }

@@ -12,13 +12,18 @@ const tolerance = 2 * time.Minute
 type clock struct {
 	now   func() time.Time
 	start time.Time
+	began time.Time // the wall clock at start; zero if that is no year in which a log can begin
 }
 
 func newClock(now func() time.Time) clock {
 	if now == nil {
 		now = time.Now
 	}
-	return clock{now, now()}
+	c := clock{now: now, start: now()}
+	if s := c.start.Unix(); s > 0 && s <= yearLimit { // Sub of times that far apart is cut off
+		c.began = c.start.Round(0).UTC()
+	}
+	return c
 }
 
 // readTime is one reading, before it is held against the last record.
@@ -28,8 +33,8 @@ func (c clock) read() readTime {
 	now := c.now()
 	r := readTime{wall: now.Round(0).UTC()}
 	r.steady = r.wall
-	if s := c.start.Unix(); s > 0 && s <= yearLimit { // Sub of times that far apart is cut off
-		r.steady = c.start.Round(0).UTC().Add(now.Sub(c.start))
+	if !c.began.IsZero() {
+		r.steady = c.began.Add(now.Sub(c.start))
 	}
 	return r
 }

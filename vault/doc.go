@@ -53,11 +53,13 @@
 // metadata, fingerprint, wrapped data key, SHA-256 of the sealed row; or gone), "t:<link id>" (uses, revoked, expires;
 // written at the first counted use or at revocation), "k:<id>" (agent key or operator), "f:<kind>:<value>" (freeze). Every
 // process holds them in memory. "x:<path>:<n>" is a sealed value, read when it is needed; "keyring" is below, and "head" is
-// the size, root and right edge of the log, the effective time, and the HMAC-SHA256, under the state key's label "head", of
 //
-//	vault id(16) ‖ format(4) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ keyring generation(4) ‖
-//	purged(8) ‖ sum(32)
+//	fields = format(4)=1 ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖
+//	         keyring generation(4) ‖ purged(8) ‖ reset(8)
+//	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
+// with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the
+// root proves,
 // where sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
 // all deciding rows. So a row that is changed, dropped, added or put back is found when the vault is opened, and rows that
 // other processes write are checked as they come in.

@@ -49,6 +49,7 @@ var (
 	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
 	opCreate   = &operation{name: "create"}
 	opDenials  = &operation{name: "denials"}
+	opPurge    = &operation{name: "purge"}
 )
 
 func (c *call) checkValue() error {

@@ -36,6 +36,9 @@ var (
 	ErrKMSUnavailable = errors.New("key service unavailable")
 	// ErrTampered: stored bytes are not those that keyward wrote. No further access is granted.
 	ErrTampered = errors.New("stored data was changed")
+	// ErrRollback: the store is older than its head file or its anchor, or has another history: acknowledged records are
+	// missing. Put back what was there; or accept what there is with Restore, which ends every token.
+	ErrRollback = errors.New("store was rolled back")
 	// ErrClosed: the vault is closed.
 	ErrClosed = errors.New("vault is closed")
 )

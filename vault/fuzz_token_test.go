@@ -110,24 +110,21 @@ func FuzzHead(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(rows[0].Data)
-	for _, change := range [][2]string{{`"format":1`, `"format":2`}, {`"size":`, `"size":-`}, {`"first":0`, `"first":99`}, {`"edge":"`, `"edge":"A`}, {`"mac":"`, `"mac":"AAAA`}, {`"time":"2026`, `"time":"0000`}, {`{`, `{"x":1,`}} {
-		f.Add(bytes.Replace(rows[0].Data, []byte(change[0]), []byte(change[1]), 1))
+	for _, at := range []int{0, 3, 4, 20, 27, 60, 67, 68, 76, 80, 84, 91, 99, 110, 135} { // a byte of each field
+		changed := bytes.Clone(rows[0].Data)
+		changed[at] ^= 0x81
+		f.Add(changed)
 	}
-	f.Add([]byte("{}"))
-	f.Add([]byte("null"))
+	f.Add([]byte{})
+	f.Add(rows[0].Data[:135])
+	f.Add(append(bytes.Clone(rows[0].Data), 0))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		once, err := vault.RecodeHead(data)
-		if err != nil {
-			return
-		}
-		if again, err := vault.RecodeHead(once); err != nil || !bytes.Equal(withoutMAC(again), withoutMAC(once)) {
-			t.Fatalf("%v\n%s\n%s", err, once, again)
+		again, err := vault.RecodeHead(data)
+		if err == nil && !bytes.Equal(withoutMAC(again), withoutMAC(data)) {
+			t.Fatalf("%x is read as %x", data, again)
 		}
 	})
 }
 
 // withoutMAC is a head without its MAC.
-func withoutMAC(b []byte) []byte {
-	before, _, _ := bytes.Cut(b, []byte(`,"mac":`))
-	return before
-}
+func withoutMAC(b []byte) []byte { return append(bytes.Clone(b[:100]), b[132:]...) }

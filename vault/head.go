@@ -4,13 +4,10 @@ package vault
 
 import (
 	"crypto/hmac"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"hash"
-	"strconv"
 	"time"
 
 	"github.com/keyward-go/keyward/audit"
@@ -39,92 +36,101 @@ type head struct {
 	first      int64      // lowest line kept
 	time       time.Time  // of the last record
 	generation uint32     // of the keyring
-	purged     int64      // rows of tokens dead before this Unix second are gone
+	purged     int64      // rows of tokens that were dead before this Unix second are gone
+	reset      int64      // rows of tokens that were written before this line are gone, and with them the tokens
 }
 
-type headJSON struct {
-	Format     int        `json:"format"`
-	Vault      string     `json:"vault"`
-	Size       int64      `json:"size"`
-	Root       []byte     `json:"root"`
-	Edge       audit.Tree `json:"edge"`
-	First      int64      `json:"first"`
-	Time       time.Time  `json:"time"`
-	Generation uint32     `json:"keyring"`
-	Purged     int64      `json:"purged"`
-	MAC        []byte     `json:"mac"`
+// The row is headSize bytes of fixed places, then the tree:
+//
+//	format(4) ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ generation(4) ‖ purged(8) ‖
+//	reset(8) ‖ MAC(32)
+const (
+	headFields = 4 + 16 + 8 + 32 + 8 + 12 + 4 + 8 + 8
+	headSize   = headFields + 32
+)
+
+func (h *head) appendFields(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, format)
+	dst = append(dst, h.id[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.log.Size))
+	dst = append(dst, h.log.Root[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.first))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.time.Unix()))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(h.time.Nanosecond()))
+	dst = binary.BigEndian.AppendUint32(dst, h.generation)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.purged))
+	return binary.BigEndian.AppendUint64(dst, uint64(h.reset))
 }
 
-// headMAC is HMAC-SHA256 over vault id, format, size, root, first, time (seconds and nanoseconds), generation, purged
-// and sum, all of fixed width. It is not for concurrent use.
+// append writes the row.
+func (h *head) append(dst []byte, m *headMAC, rows sum) ([]byte, error) {
+	start := len(dst)
+	dst = h.appendFields(dst)
+	dst = append(dst, m.of(dst[start:], rows)...)
+	return h.tree.AppendBinary(dst)
+}
+
+// parseHead reads the row and checks all that needs no key.
+func parseHead(data []byte) (h head, mac []byte, err error) {
+	if f := data[:min(4, len(data))]; len(f) == 4 && f[0]|f[1]|f[2] == 0 && f[3] > format {
+		return h, nil, fmt.Errorf("%w: the vault has format %d, this program knows %d: use a newer keyward", ErrInvalid, f[3], format)
+	}
+	if len(data) < headSize || binary.BigEndian.Uint32(data) != format || h.tree.UnmarshalBinary(data[headSize:]) != nil {
+		return h, nil, fmt.Errorf("%w: the head cannot be read", ErrTampered)
+	}
+	if err := h.parseFields(data[:headFields]); err != nil {
+		return h, nil, err
+	}
+	if h.log != h.tree.Head() {
+		return h, nil, fmt.Errorf("%w: the head does not fit itself", ErrTampered)
+	}
+	return h, data[headFields:headSize], nil
+}
+
+func (h *head) parseFields(data []byte) error {
+	number := func(n int) (u uint64) {
+		for _, b := range data[:n] {
+			u = u<<8 | uint64(b)
+		}
+		data = data[n:]
+		return u
+	}
+	number(4) // format
+	data = data[copy(h.id[:], data):]
+	h.log.Size = int64(number(8))
+	data = data[copy(h.log.Root[:], data):]
+	h.first = int64(number(8))
+	seconds, nanoseconds := int64(number(8)), int64(number(4))
+	h.generation = uint32(number(4))
+	h.purged, h.reset = int64(number(8)), int64(number(8))
+	if h.log.Size < 1 || h.first < 0 || h.first >= h.log.Size || seconds <= 0 || seconds > yearLimit || nanoseconds >= 1e9 ||
+		h.purged < 0 || h.reset < 0 || h.reset >= h.log.Size {
+		return fmt.Errorf("%w: the head cannot be", ErrTampered)
+	}
+	h.time = time.Unix(seconds, nanoseconds).UTC()
+	return nil
+}
+
+// headMAC is HMAC-SHA256 over the fields of the row as they are stored, and the sum of the rows. It is not for
+// concurrent use.
 type headMAC struct {
 	hash.Hash
-	buf [160]byte
+	buf [headFields + 32]byte
 	out [32]byte
 }
 
-func (m *headMAC) of(h *head, rows sum) []byte {
-	b := append(m.buf[:0], h.id[:]...)
-	b = binary.BigEndian.AppendUint32(b, format)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.log.Size))
-	b = append(b, h.log.Root[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.first))
-	b = binary.BigEndian.AppendUint64(b, uint64(h.time.Unix()))
-	b = binary.BigEndian.AppendUint32(b, uint32(h.time.Nanosecond()))
-	b = binary.BigEndian.AppendUint32(b, h.generation)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.purged))
+func (m *headMAC) of(fields []byte, rows sum) []byte {
 	total := rows.bytes()
 	m.Reset()
-	m.Write(append(b, total[:]...))
+	m.Write(append(append(m.buf[:0], fields...), total[:]...))
 	return m.Sum(m.out[:0])
 }
 
 // verify compares a stored MAC with that of the head and the sum of the rows.
 func (m *headMAC) verify(h *head, rows sum, mac []byte) error {
-	if !hmac.Equal(mac, m.of(h, rows)) {
+	var fields [headFields]byte
+	if !hmac.Equal(mac, m.of(h.appendFields(fields[:0]), rows)) {
 		return fmt.Errorf("%w: the rows are not those of the log's head", ErrTampered)
 	}
 	return nil
-}
-
-// append writes the row. It is on the path of every commit, so it is written by hand; parseHead reads it as JSON.
-func (h *head) append(dst []byte, m *headMAC, rows sum) ([]byte, error) {
-	dst = append(dst, `{"format":1,"vault":"`...)
-	dst = hex.AppendEncode(dst, h.id[:])
-	dst = append(dst, `","size":`...)
-	dst = strconv.AppendInt(dst, h.log.Size, 10)
-	dst = append(dst, `,"root":"`...)
-	dst = base64.StdEncoding.AppendEncode(dst, h.log.Root[:])
-	dst = append(dst, `","edge":"`...)
-	dst, err := h.tree.AppendText(dst)
-	dst = append(dst, `","first":`...)
-	dst = strconv.AppendInt(dst, h.first, 10)
-	dst = append(dst, `,"time":"`...)
-	dst = h.time.UTC().AppendFormat(dst, time.RFC3339Nano)
-	dst = append(dst, `","keyring":`...)
-	dst = strconv.AppendUint(dst, uint64(h.generation), 10)
-	dst = append(dst, `,"purged":`...)
-	dst = strconv.AppendInt(dst, h.purged, 10)
-	dst = append(dst, `,"mac":"`...)
-	dst = base64.StdEncoding.AppendEncode(dst, m.of(h, rows))
-	return append(dst, `"}`...), err
-}
-
-// parseHead reads the row and checks all that needs no key.
-func parseHead(data []byte) (h head, mac []byte, err error) {
-	var j headJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return h, nil, fmt.Errorf("%w: the head cannot be read", ErrTampered)
-	}
-	if j.Format > format {
-		return h, nil, fmt.Errorf("%w: the vault has format %d, this program knows %d: use a newer keyward", ErrInvalid, j.Format, format)
-	}
-	id, err := hex.DecodeString(j.Vault)
-	h.log = j.Edge.Head()
-	if err != nil || copy(h.id[:], id) != len(h.id) || len(id) != len(h.id) || j.Format != format ||
-		h.log.Size != j.Size || string(h.log.Root[:]) != string(j.Root) || j.First < 0 || j.First > j.Size || j.Size < 1 {
-		return h, nil, fmt.Errorf("%w: the head does not fit itself", ErrTampered)
-	}
-	h.tree, h.first, h.time, h.generation, h.purged = j.Edge, j.First, j.Time, j.Generation, j.Purged
-	return h, j.MAC, nil
 }

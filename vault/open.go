@@ -77,7 +77,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked := errNoUpdate
+	checked, before := errNoUpdate, h
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
 			if r.Key == headKey {
@@ -89,6 +89,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				return Batch{}, err
 			}
 		}
+		v.dropGone(before, h)
 		checked = b.headMAC.verify(&h, v.state.sum, mac)
 		return Batch{}, checked
 	})
@@ -106,6 +107,18 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 		return errors.Join(err, fmt.Errorf("%w: the log is shorter than its head", ErrTampered))
 	}
 	return nil
+}
+
+// dropGone takes out the rows of tokens that were removed while the rows were read.
+func (v *core) dropGone(before, h head) {
+	if h.purged == before.purged && h.reset == before.reset {
+		return
+	}
+	for k, e := range v.state.rows {
+		if r, ok := e.row.(*tokenRow); ok && (r.Expires < h.purged || e.seq < h.reset) {
+			v.state.set(k, entry{})
+		}
+	}
 }
 
 func (v *core) loadHead(ctx context.Context) (head, []byte, error) {

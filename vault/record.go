@@ -15,8 +15,8 @@ func (c *call) writeRecord() {
 		c.tail = c.record.AppendRest(c.tail[:0])
 		return
 	}
-	r := audit.Record{Op: c.op.name}
-	who := c.who
+	c.record = audit.Record{Op: c.op.name}
+	r, who := &c.record, c.who
 	r.Operator = who.operator
 	if who.from.IsValid() {
 		r.Addr = who.from.String()
@@ -40,12 +40,11 @@ func (c *call) writeRecord() {
 			r.Reason, r.Call, r.Metadata, r.Detail = c.req.Reason, c.req.Call, c.req.Metadata, c.detail
 		}
 	}
-	c.record = r
 	c.tail = r.AppendRest(make([]byte, 0, 384))
 	if len(c.tail) > maxTail { // the limits of the parts add up to less
 		c.refused, c.malformed = tooLong, tooLong
 		r.Reason, r.Call, r.Metadata, r.Detail = "", "", nil, ""
-		c.record, c.tail = r, r.AppendRest(c.tail[:0])
+		c.tail = r.AppendRest(c.tail[:0])
 	}
 }
 

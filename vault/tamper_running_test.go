@@ -5,12 +5,13 @@ package vault_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -94,11 +95,19 @@ func TestTamperRunning(t *testing.T) {
 	}
 }
 
-// biggerHead is the head with a plausible size, root and edge, and a MAC that does not fit.
+// biggerHead is the head of a log with one more line, and a MAC that does not fit.
 func biggerHead(d dump) []byte {
-	head := d.row("head").Data
-	size := fmt.Appendf(nil, `"size":%d`, len(d.lines))
-	return bytes.Replace(head, size, fmt.Appendf(nil, `"size":%d`, len(d.lines)+1), 1)
+	head := bytes.Clone(d.row("head").Data)
+	var tree audit.Tree
+	if err := tree.UnmarshalBinary(head[132:]); err != nil {
+		panic(err)
+	}
+	tree.Append([]byte("a line"))
+	h := tree.Head()
+	binary.BigEndian.PutUint64(head[20:], uint64(h.Size))
+	copy(head[28:60], h.Root[:])
+	head, _ = tree.AppendBinary(head[:132])
+	return head
 }
 
 // TestTamperRunningOldSeq changes a row in place, under the number of the line that wrote it: the running vault goes on with

@@ -27,11 +27,11 @@ type Store struct {
 	done chan struct{} // closed by Close
 	once sync.Once
 
-	// mu is held for moments only, so that Rows and Lines answer while an Update runs. A slice that lies in rows or lines
-	// is never written again: readers take its header under mu and copy afterwards.
+	// mu is held for moments only, so that Rows and Lines answer while an Update runs. A slice that lies in lines is never
+	// written again: readers take its header under mu and copy afterwards. One in rows is, so it is copied under mu.
 	mu     sync.Mutex
 	closed bool
-	rows   map[string]entry
+	rows   map[string]*entry
 	index  index
 	lines  [][]byte
 	first  int64 // number of lines[0]: what Keep has dropped
@@ -50,7 +50,7 @@ func New() *Store {
 	return &Store{
 		turn: make(chan struct{}, 1),
 		done: make(chan struct{}),
-		rows: make(map[string]entry),
+		rows: make(map[string]*entry),
 	}
 }
 

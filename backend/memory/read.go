@@ -17,22 +17,13 @@ func (s *Store) Rows(ctx context.Context, from string, n int) ([]vault.Row, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	page, err := s.page(from, n)
-	for i := range page {
-		page[i].Data = bytes.Clone(page[i].Data)
-	}
-	return page, err
-}
-
-// page returns rows whose Data is still the store's own.
-func (s *Store) page(from string, n int) ([]vault.Row, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, vault.ErrClosed
 	}
 	if e, ok := s.rows[from]; ok && n == 1 {
-		return []vault.Row{{Key: from, Seq: e.seq, Data: e.data}}, nil
+		return []vault.Row{e.row(from)}, nil
 	}
 	keys := s.index.keys(s.rows)
 	start, _ := slices.BinarySearch(keys, from)
@@ -40,10 +31,13 @@ func (s *Store) page(from string, n int) ([]vault.Row, error) {
 	keys = keys[:max(0, min(n, len(keys)))]
 	page := make([]vault.Row, len(keys))
 	for i, key := range keys {
-		e := s.rows[key]
-		page[i] = vault.Row{Key: key, Seq: e.seq, Data: e.data}
+		page[i] = s.rows[key].row(key)
 	}
 	return page, nil
+}
+
+func (e *entry) row(key string) vault.Row {
+	return vault.Row{Key: key, Seq: e.seq, Data: append(make([]byte, 0, len(e.data)), e.data...)} // never nil
 }
 
 // Lines returns a page of the log, as vault.Store says; a page is shorter than n only at the end. It is empty if line
@@ -78,7 +72,7 @@ type index struct {
 }
 
 // keys returns the keys of rows in order.
-func (x *index) keys(rows map[string]entry) []string {
+func (x *index) keys(rows map[string]*entry) []string {
 	if len(x.added) == 0 && x.removed == 0 {
 		return x.sorted
 	}

@@ -3,7 +3,6 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -13,7 +12,7 @@ import (
 )
 
 // Update calls fn alone and stores the batch that fn returns, as vault.Store says. Two of its steps have nothing to do
-// here: Scrub, since there are no files (replaced bytes are left to the garbage collector and not overwritten), and
+// here: Scrub, since there are no files (replaced bytes are written over or left to the garbage collector), and
 // Mark, since there is no head file. A batch whose First is not the number of lines is refused with vault.ErrConflict,
 // and so is one that would keep no line that exists or could come next.
 func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {
@@ -40,7 +39,7 @@ func (s *Store) changed(since int64) []vault.Row {
 	var rows []vault.Row
 	for key, e := range s.rows {
 		if e.seq >= since && !strings.HasPrefix(key, "x:") {
-			rows = append(rows, vault.Row{Key: key, Seq: e.seq, Data: bytes.Clone(e.data)})
+			rows = append(rows, e.row(key))
 		}
 	}
 	return rows
@@ -87,20 +86,23 @@ func (s *Store) append(lines [][]byte) {
 	}
 }
 
-// write puts or removes one row.
+// write puts or removes one row. It writes over the bytes of the row before if they have room: the head is written in
+// every commit.
 func (s *Store) write(r vault.Row) {
-	_, known := s.rows[r.Key]
-	if r.Data == nil {
-		if known {
-			delete(s.rows, r.Key)
-			s.index.removed++
-		}
+	e := s.rows[r.Key]
+	switch {
+	case r.Data == nil && e != nil:
+		delete(s.rows, r.Key)
+		s.index.removed++
 		return
-	}
-	s.rows[r.Key] = entry{seq: r.Seq, data: bytes.Clone(r.Data)}
-	if !known {
+	case r.Data == nil:
+		return
+	case e == nil:
+		e = new(entry)
+		s.rows[r.Key] = e
 		s.index.added = append(s.index.added, r.Key)
 	}
+	e.seq, e.data = r.Seq, append(e.data[:0], r.Data...)
 	if len(s.index.added) > 1024+len(s.rows) {
 		s.index.keys(s.rows) // nobody reads: tidy up, or keys that come and go would pile up
 	}

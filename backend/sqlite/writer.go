@@ -129,7 +129,7 @@ func (w *writer) inserter(n int, wrote bool) (s *stmt, err error) {
 	return *made, err
 }
 
-// rows writes or removes rows. Ciphertext is stored as BLOB, everything else as TEXT for the sqlite3 shell.
+// rows writes or removes rows. The head and ciphertext are stored as BLOB, everything else as TEXT for the sqlite3 shell.
 func (w *writer) rows(rows []vault.Row) (err error) {
 	for _, r := range rows {
 		head := r.Key == headKey
@@ -139,7 +139,7 @@ func (w *writer) rows(rows []vault.Row) (err error) {
 		case r.Data == nil:
 			err = w.dropRow.exec(r.Key)
 		case head:
-			err = w.putHead.exec(r.Seq, string(r.Data))
+			err = w.putHead.exec(r.Seq, r.Data)
 		case strings.HasPrefix(r.Key, sealedPrefix):
 			err = w.putRow.exec(r.Key, r.Seq, r.Data)
 		default:
