@@ -87,6 +87,14 @@ func attackMethods(other func() string) map[string]attackRow {
 			}
 			return err
 		}),
+		"Archive": onOperator("archive", func(o *vault.Operator) error {
+			var w bytes.Buffer
+			if err := o.Archive(ctx, time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), &w, ""); err != nil && w.Len() > 0 {
+				return errors.New("an archive beside an error")
+			} else {
+				return err
+			}
+		}),
 		"NewKey": onOperator("key", func(o *vault.Operator) error {
 			k := vault.Key{Name: "k", Operator: true, Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 			cred, err := o.NewKey(ctx, k, "")

@@ -102,6 +102,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				h, mac, err = parseHead(r.Data)
 			case keyringKey:
 				turned = true
+			case cutKey:
 			default:
 				err = v.loadRow(b, r)
 			}
@@ -182,7 +183,7 @@ func (v *core) loadRows(ctx context.Context, b *batch) error {
 			next = v.rowsFrom(ctx, p.rows[len(p.rows)-1].Key+"\x00")
 		}
 		for _, r := range p.rows {
-			if r.Key == headKey || r.Key == keyringKey || r.Key >= sealedRows {
+			if r.Key == headKey || r.Key == keyringKey || r.Key == cutKey || r.Key >= sealedRows {
 				continue
 			}
 			if err := v.loadRow(b, r); err != nil {
