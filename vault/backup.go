@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,7 +47,6 @@ type backup struct {
 	v     *core
 	ctx   context.Context
 	out   *backupWriter
-	first []Row           // what a restore needs first; it must not change meanwhile
 	cut   int64           // lowest line that is kept
 	tree  audit.Tree      // of the lines written
 	since int64           // rows of earlier lines are read in pages, the others come with the head
@@ -54,10 +54,11 @@ type backup struct {
 }
 
 func (b *backup) run() error {
-	if _, err := b.v.catchUp(b.ctx); err != nil {
+	h, edge, err := b.v.begin(b.ctx)
+	if err != nil {
 		return err
 	}
-	b.v.look(func(w view) { b.cut, b.since = w.head.first, w.head.log.Size })
+	b.cut, b.tree, b.since = h.first, edge, h.log.Size
 	for _, step := range []func() error{
 		b.opening,
 		func() error { return b.lines(b.since) },
@@ -73,19 +74,24 @@ func (b *backup) run() error {
 	return nil
 }
 
-// opening writes what a restore needs first.
+// opening writes what a restore needs first: the keyring and, if the log does not begin with record 0, the row that says
+// where it does.
 func (b *backup) opening() error {
-	rows, err := b.v.page(b.ctx, keyringKey, 1)
-	if err == nil && (len(rows) != 1 || rows[0].Key != keyringKey) {
-		err = fmt.Errorf("%w: the store has no keyring", ErrTampered)
+	err := b.out.header(backupHeader{backupFormat, b.v.keys().id.String(), b.cut})
+	keys := []string{keyringKey, cutKey}
+	if b.cut == 0 {
+		keys = keys[:1]
 	}
-	if err == nil {
-		b.first = rows
-		err = b.out.header(backupHeader{backupFormat, b.v.keys().id.String(), b.cut})
-	}
-	for _, r := range b.first {
+	for _, key := range keys {
+		var rows []Row
 		if err == nil {
-			err = b.out.row(r)
+			rows, err = b.v.page(b.ctx, key, 1)
+		}
+		if err == nil && (len(rows) != 1 || rows[0].Key != key) {
+			err = fmt.Errorf("%w: the store has no row %s", ErrTampered, key)
+		}
+		if err == nil {
+			err = b.out.row(rows[0])
 		}
 	}
 	if err != nil {
@@ -96,11 +102,13 @@ func (b *backup) opening() error {
 
 // lines writes the lines of the log up to a size.
 func (b *backup) lines(size int64) error {
-	page := b.v.lines(b.ctx)
+	page := readAhead(b.v.lines(b.ctx))
 	for at := b.tree.Head().Size; at < size; at = b.tree.Head().Size {
 		lines, err := page(at, int(min(pageLines, size-at)))
 		if err == nil && len(lines) == 0 {
-			err = fmt.Errorf("%w: the log ends before record %d", ErrTampered, at)
+			if err = b.v.missing(b.ctx, at); errors.Is(err, ErrNotFound) {
+				err = errMoved
+			}
 		}
 		if err != nil {
 			return err
@@ -155,7 +163,7 @@ func (b *backup) sealed(r Row) error {
 func (b *backup) decidingPages() error {
 	mac := b.v.keys().sub(labelRow)
 	return b.v.pages(b.ctx, "", sealedRows, func(r Row) error {
-		if r.Key == headKey || r.Key == keyringKey || r.Seq >= b.since {
+		if r.Key == headKey || r.Key == keyringKey || r.Key == cutKey || r.Seq >= b.since {
 			return nil
 		}
 		k, err := parseRowKey(r.Key)
@@ -193,7 +201,7 @@ func (b *backup) changes() error {
 			return fmt.Errorf("%w: the lines of the log are not those of its head", ErrTampered)
 		}
 		for _, r := range rows {
-			if r.Key == keyringKey || r.Key == headKey && h.first != b.cut {
+			if r.Key == keyringKey || r.Key == cutKey {
 				return errMoved
 			}
 			if err := b.out.row(r); err != nil {

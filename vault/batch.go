@@ -31,6 +31,8 @@ type batch struct {
 	rowMAC   hash.Hash
 	headMAC  headMAC
 	headRow  []byte
+	markMAC  hash.Hash // nil without a head file
+	mark     []byte
 	rows     []Row
 	inside   error // why update failed
 	unsure   bool  // whether the batch was committed is not known
@@ -39,6 +41,9 @@ type batch struct {
 
 func (v *core) newBatch() *batch {
 	b := &batch{rowMAC: v.keys().sub(labelRow), headMAC: headMAC{Hash: v.keys().sub(labelHead)}}
+	if v.marks {
+		b.markMAC = v.keys().sub(labelMark)
+	}
 	b.update = func(changed []Row) (out Batch, err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -251,6 +256,10 @@ func (b *batch) finish() (Batch, error) {
 	}
 	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.log.Size - 1, b.headRow})
 	b.rows = out.Rows
+	if b.markMAC != nil {
+		b.mark = b.head.appendMark(b.mark[:0], b.markMAC)
+		out.Mark = b.mark
+	}
 	return out, nil
 }
 

@@ -30,7 +30,9 @@ type core struct {
 
 	queue     queue
 	committed chan struct{} // closed when the committer is done
-	releaser  *releaser     // nil without auditors
+	releaser  *releaser     // nil without auditors and anchor
+	anchor    *anchored     // nil without one; the releaser's
+	marks     bool          // the store has a head file
 	refusals  refusals
 	doomed    doomed
 	spawns    set[string]

@@ -50,8 +50,15 @@ func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
 	if err != nil {
 		return audit.Tree{}, err
 	}
+	if len(rows) != 1 {
+		rows = make([]Row, 1)
+	}
+	return parseCut(rows[0])
+}
+
+func parseCut(r Row) (audit.Tree, error) {
 	var j cutJSON
-	if len(rows) != 1 || rows[0].Key != cutKey || json.Unmarshal(rows[0].Data, &j) != nil {
+	if r.Key != cutKey || json.Unmarshal(r.Data, &j) != nil {
 		return audit.Tree{}, fmt.Errorf("%w: the row that says where the log begins is gone or cannot be read", ErrTampered)
 	}
 	return j.Edge, nil

@@ -21,17 +21,26 @@ const (
 var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
-	return openBy(cfg, func(v *core) error {
+	return openBy(ctx, cfg, func(v *core, mark []byte) error {
 		root := ask(cfg.Root)
 		rows, err := v.store.Rows(ctx, "", 1)
 		if err != nil {
 			return err
+		}
+		if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+			return fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
 		}
 		if len(rows) == 0 {
 			err = v.create(ctx, root)
 		}
 		if len(rows) > 0 || errors.Is(err, errNotEmpty) {
 			err = v.loadSettled(ctx, root)
+		}
+		if err == nil {
+			err = v.checkMark(ctx, mark)
+		}
+		if err == nil {
+			err = v.checkAnchor(ctx)
 		}
 		return err
 	})
@@ -49,8 +58,8 @@ func (v *core) loadSettled(ctx context.Context, root RootKey) error {
 	return err
 }
 
-// openBy makes a vault whose keys and state come from load.
-func openBy(cfg Config, load func(*core) error) (*core, error) {
+// openBy makes a vault whose keys and state come from load, which is given what the head file holds.
+func openBy(ctx context.Context, cfg Config, load func(v *core, mark []byte) error) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -61,7 +70,14 @@ func openBy(cfg Config, load func(*core) error) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
-	if err := load(v); err != nil {
+	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
+		return nil, err
+	}
+	mark, err := v.loadMark(ctx)
+	if err == nil {
+		err = load(v, mark)
+	}
+	if err != nil {
 		return nil, err
 	}
 	v.issuer, v.builtin = hmacIssuer{func() tokenKeys { return v.keys().tokenKeys() }, v.keys().id}, cfg.Issuer == nil
@@ -70,8 +86,8 @@ func openBy(cfg Config, load func(*core) error) (*core, error) {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
 		}
 	}
-	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
-		v.releaser = newReleaser(cfg)
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 || v.anchor != nil {
+		v.releaser = newReleaser(cfg, v.anchor)
 	}
 	v.alone = v.newBatch()
 	go v.runCommitter()

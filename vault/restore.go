@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +30,7 @@ var opRestore = &operation{name: "restore"}
 //
 // Restore takes over the store as Open does, also when it fails.
 func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (*Vault, error) {
-	c, err := openBy(cfg, func(v *core) error {
+	c, err := openBy(ctx, cfg, func(v *core, mark []byte) error {
 		if err := (Request{Reason: reason}).check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
@@ -44,7 +43,10 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 		if err := load(); err != nil {
 			return err
 		}
-		return v.reissue(ctx, root, reason)
+		if err := v.reissue(ctx, root, reason, mark); err != nil {
+			return err
+		}
+		return v.forceAnchor(ctx)
 	})
 	if err != nil {
 		if cfg.Store != nil {
@@ -55,9 +57,11 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 	return &Vault{func() *core { return c }}, nil
 }
 
-// restoreDetail is what the record says.
+// restoreDetail is what the record says: the head that was restored, and what the anchor and the head file knew.
 type restoreDetail struct {
-	Restored headDetail `json:"restored"`
+	Restored headDetail  `json:"restored"`
+	Anchor   *headDetail `json:"anchor,omitempty"`
+	Mark     *headDetail `json:"mark,omitempty"`
 }
 
 type headDetail struct {
@@ -65,9 +69,22 @@ type headDetail struct {
 	Root []byte `json:"root"`
 }
 
+func detailOf(h audit.Head) *headDetail { return &headDetail{h.Size, h.Root[:]} }
+
+func (v *core) restoredDetail(was audit.Head, mark []byte) (string, error) {
+	d := restoreDetail{Restored: *detailOf(was)}
+	if v.anchor != nil && v.anchor.last.Size > 0 {
+		d.Anchor = detailOf(v.anchor.last)
+	}
+	if h, err := v.keys().parseMark(mark); err == nil {
+		d.Mark = detailOf(h.log)
+	}
+	return detail(d)
+}
+
 // reissue is the commit of a restore. It kills every credential there is and, where the store is still being restored, makes
 // it a vault.
-func (v *core) reissue(ctx context.Context, root RootKey, reason string) error {
+func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []byte) error {
 	plaintext, err := v.keys().next(keyChange{now: v.state.head.time, newToken: true, dropTokens: true})
 	if err != nil {
 		return err
@@ -82,16 +99,17 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string) error {
 			if ran = b.start(v, v.clock.read(), changed); ran != nil {
 				return Batch{}, ran
 			}
-			was := b.head
-			b.revokeKeys()
-			b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
-			b.head.generation = keys.generation
 			c := &call{op: opRestore, verbatim: true}
-			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason, Detail: restoredDetail(was)}
+			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
+			if c.record.Detail, ran = v.restoredDetail(b.head.log, mark); ran != nil {
+				return Batch{}, ran
+			}
 			c.writeRecord()
+			b.killCredentials()
+			b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
+			b.head.generation, b.scrub, b.keep = keys.generation, true, b.head.first
 			b.run(c)
 			out, ran = b.finish()
-			out.Keep, out.Scrub = b.head.first, true
 			return out, ran
 		})
 	})
@@ -109,13 +127,9 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string) error {
 	return nil
 }
 
-func restoredDetail(h head) string {
-	b, _ := json.Marshal(restoreDetail{headDetail{h.log.Size, h.log.Root[:]}}) // it has nothing that cannot be written
-	return string(b)
-}
-
-// revokeKeys ends every agent key and remote operator: one that was revoked after the backup was made must not come back.
-func (b *batch) revokeKeys() {
+// killCredentials ends every agent key and remote operator, since one that was revoked after the backup was made must not come
+// back, and takes out what was known of tokens: with their key gone none is left.
+func (b *batch) killCredentials() {
 	var alive []rowKey
 	for _, rows := range []map[rowKey]entry{b.state.rows, b.over.rows} {
 		for k := range rows {
@@ -129,4 +143,31 @@ func (b *batch) revokeKeys() {
 		key.Revoked = true
 		b.write(k, &key)
 	}
+	b.head.reset = b.seq()
+	for _, k := range b.dropWritten(b.head.reset) {
+		b.sealed = append(b.sealed, Row{k.String(), b.seq(), nil})
+	}
+}
+
+// forceAnchor moves the anchor to the head of the restored log, whatever it holds.
+func (v *core) forceAnchor(ctx context.Context) error {
+	if v.anchor == nil {
+		return nil
+	}
+	a, to := v.anchor, v.state.head.log
+	for range swaps {
+		from := a.last
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to) })
+		if err == nil {
+			a.last = to
+			return nil
+		}
+		if errors.Is(err, ErrConflict) {
+			err = a.load(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+		}
+	}
+	return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
 }

@@ -28,6 +28,7 @@ type restore struct {
 	b     *batch // for its MACs
 	id    vaultID
 	first int64      // lowest line that is kept
+	cut   []Row      // that says so, if it is not 0
 	next  int64      // number of the next line
 	tree  audit.Tree // of the lines read
 	head  Row
@@ -72,8 +73,18 @@ func (r *restore) opening() error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if len(rows) != 1 || len(lines) > 0 || rows[0].Key != keyringKey {
+	want := 1
+	if header.First > 0 {
+		want = 2
+	}
+	if len(rows) != want || len(lines) > 0 || rows[0].Key != keyringKey {
 		return r.in.changed("does not hold the keyring")
+	}
+	if header.First > 0 {
+		if r.tree, err = parseCut(rows[1]); err != nil || r.tree.Head().Size != header.First {
+			return r.in.changed("does not say where the log begins")
+		}
+		r.cut = []Row{{cutKey, rows[1].Seq, bytes.Clone(rows[1].Data)}}
 	}
 	keys, err := openKeyringRow(r.ctx, r.root, id, rows[0].Data)
 	if err != nil {
@@ -87,8 +98,8 @@ func (r *restore) opening() error {
 
 // begin marks the store, and brings the numbers of its lines to where the log begins.
 func (r *restore) begin() error {
-	mark := Batch{Rows: []Row{{restoreKey, 0, []byte(`{"restore":"unfinished"}`)}}}
-	if err := r.write(mark); err != nil {
+	mark := []Row{{restoreKey, 0, []byte(`{"restore":"unfinished"}`)}}
+	if err := r.write(Batch{Rows: append(mark, r.cut...)}); err != nil {
 		return err
 	}
 	for r.next < r.first {
@@ -178,9 +189,10 @@ func (r *restore) check() error {
 		return err
 	}
 	v := r.v
-	if h.id != r.id || h.first != r.first || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 {
+	if h.id != r.id || h.first != r.first || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.log.Size {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
+	v.dropGone(head{}, h)
 	if r.tree.Head() != h.log {
 		return fmt.Errorf("%w: the log of the backup is not that of its head", ErrTampered)
 	}
