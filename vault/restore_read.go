@@ -3,7 +3,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -84,7 +83,7 @@ func (r *restore) opening() error {
 		if r.tree, err = parseCut(rows[1]); err != nil || r.tree.Head().Size != header.First {
 			return r.in.changed("does not say where the log begins")
 		}
-		r.cut = []Row{{cutKey, rows[1].Seq, bytes.Clone(rows[1].Data)}}
+		r.cut = rows[1:]
 	}
 	keys, err := openKeyringRow(r.ctx, r.root, id, rows[0].Data)
 	if err != nil {
@@ -148,11 +147,11 @@ func (r *restore) body() error {
 		}
 		part := Batch{Lines: lines}
 		for _, row := range rows {
-			if row.Data == nil || row.Seq >= r.next+int64(len(lines)) {
+			if row.Seq >= r.next+int64(len(lines)) {
 				return r.in.changed("has a row that no line wrote")
 			}
 			if row.Key == headKey {
-				r.head = Row{row.Key, row.Seq, bytes.Clone(row.Data)}
+				r.head = row
 				continue
 			}
 			if err := r.row(row); err != nil {
