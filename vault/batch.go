@@ -17,10 +17,11 @@ type batch struct {
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	said     []rowKey // rows that now say what this process refuses because it could not be said before
-	sealed   []Row    // values and keyrings to write or remove, and rows to remove
+	sealed   []Row    // values and keyrings to write or remove, rows to remove, and other rows that decide nothing
+	keep     int64    // lines below it are dropped
+	purged   *call    // whose record says that rows of dead tokens are removed
 	ring     *keyring // that this batch brings, if it does
 	scrub    bool     // what is removed is to leave no bytes behind
-	purged   *call    // whose record says that rows of dead tokens are removed
 	head     head
 	sum      sum
 	buf      []byte
@@ -68,7 +69,7 @@ func (v *core) newBatch() *batch {
 func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
-	b.outcome, b.recorded, b.purged = b.outcome[:0], b.recorded[:0], nil
+	b.outcome, b.recorded, b.keep, b.purged = b.outcome[:0], b.recorded[:0], 0, nil
 	b.head, b.sum, b.ring, b.scrub = v.state.head, v.state.sum, nil, false
 	b.view = v.view(now, &b.over)
 	if err := b.catchUp(changed); err != nil {
@@ -78,6 +79,7 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 		b.read.steady = b.read.wall
 	}
 	b.now, b.behind = b.read.after(b.head.time)
+	b.first = b.head.first
 	return nil
 }
 
@@ -91,6 +93,8 @@ func (b *batch) catchUp(changed []Row) error {
 	before := b.head
 	for _, r := range changed {
 		switch r.Key {
+		case cutKey:
+			continue
 		case keyringKey:
 			ring = r.Data
 		case headKey:
@@ -98,7 +102,7 @@ func (b *batch) catchUp(changed []Row) error {
 			if err != nil {
 				return err
 			}
-			if h.id != before.id || h.log.Size < before.log.Size || h.generation < before.generation || r.Seq != h.log.Size-1 ||
+			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation < before.generation || r.Seq != h.log.Size-1 ||
 				h.reset < before.reset || h.reset == before.reset && (h.time.Before(before.time) || h.purged < before.purged) {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
@@ -232,7 +236,7 @@ func (b *batch) finish() (Batch, error) {
 		return Batch{}, nil
 	}
 	b.purge()
-	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Scrub: b.scrub}
+	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep, Scrub: b.scrub}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
 		if e.row == nil {

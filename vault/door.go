@@ -46,6 +46,7 @@ var (
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
+	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
 	opCreate   = &operation{name: "create"}
 	opDestroy  = &operation{name: "destroy", onePath: true, check: (*call).checkDestroy, decide: decideDestroy, apply: applyDestroy}
 	opRotate   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideRotate, load: loadRotate, apply: applyKeyring}
@@ -81,6 +82,8 @@ type call struct {
 	spawn  bool    // the token is for Spawn
 	key    *Key    // of NewKey
 	target string  // of Revoke; what the record says was acted on
+
+	archive *archive // of Archive
 
 	malformed *refusal    // step 1
 	dest      destination // step 1

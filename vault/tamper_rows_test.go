@@ -280,7 +280,7 @@ func others(v any) map[string]any {
 	case string:
 		// The first character of base64, hex or text becomes another one of the same alphabet.
 		first := "A"
-		if strings.HasPrefix(v, "A") {
+		if strings.HasPrefix(v, "A") || strings.HasPrefix(v, "a") { // hex has both cases
 			first = "B"
 		}
 		return map[string]any{"empty": "", "longer": v + "x", "other": first + v[min(1, len(v)):], "cut": v[:max(0, len(v)-1)]}

@@ -31,10 +31,13 @@ var (
 // that were narrowed offline. It hashes the whole log, so that what it answers is what was recorded.
 func loadTokens(ctx context.Context, v *core, c *call) error {
 	links := map[string]Link{}
-	s := scan{v: v}
-	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
+	s, err := v.newScan(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		end := bytes.Contains(line, endMark)
-		if seq < s.reset || !end && !bytes.Contains(line, issueMark) {
+		if seq < s.head.reset || !end && !bytes.Contains(line, issueMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)
@@ -44,15 +47,11 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 		if end && r.Op == opRevoke.name && r.Outcome == audit.Granted {
 			delete(links, r.Target)
 		}
-		if r.Op != opIssue.name || r.Outcome != audit.Granted {
-			return true, nil
+		l, issued, err := issuedLink(r)
+		if issued {
+			links[r.Target] = l
 		}
-		var j grantJSON
-		if err := json.Unmarshal([]byte(r.Detail), &j); err != nil {
-			return false, fmt.Errorf("%w: record %d has no grant", ErrTampered, seq)
-		}
-		links[r.Target] = j.link(r.Target)
-		return true, nil
+		return err == nil, err
 	})
 	if err != nil {
 		return err
@@ -61,7 +60,8 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	v.look(func(w view) {
 		for k, e := range w.rows {
 			if r, ok := e.row.(*tokenRow); ok {
-				if _, known := links[k.name]; !known {
+				// If the issue itself is no longer in the log, it was archived once the token had expired.
+				if _, known := links[k.name]; !known && links[rootOf(k.name)].ID != "" {
 					links[k.name] = Link{ID: k.name, Expires: fromUnix(r.Expires)}
 				}
 			}
@@ -85,6 +85,18 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	slices.SortFunc(out, func(a, b TokenState) int { return strings.Compare(a.Link.ID, b.Link.ID) })
 	c.answer = out
 	return nil
+}
+
+// issuedLink is the link that a record says was issued.
+func issuedLink(r audit.Record) (l Link, issued bool, err error) {
+	if r.Op != opIssue.name || r.Outcome != audit.Granted {
+		return l, false, nil
+	}
+	var j grantJSON
+	if err := json.Unmarshal([]byte(r.Detail), &j); err != nil {
+		return l, false, fmt.Errorf("%w: record %d has no grant", ErrTampered, r.Seq)
+	}
+	return j.link(r.Target), true, nil
 }
 
 // parents are the ids above a link.

@@ -14,6 +14,7 @@ type view struct {
 	now    time.Time
 	behind bool // the wall clock is too far behind the log
 	read   readTime
+	first  int64 // lowest line kept
 	v      *core
 }
 
