@@ -22,6 +22,9 @@ const temporary = ".keyward-*.new"
 //
 // A crash may leave a file .keyward-*.new, which nothing needs. If it is a second name of path, Identify removes it.
 func Create(path string, content []byte) error {
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return fmt.Errorf("%q does not name a file", path)
+	}
 	dir := filepath.Dir(path)
 	if err := CheckFolder(dir); err != nil {
 		return err

@@ -26,8 +26,8 @@ type HeadFile struct {
 	buf    [headSize + 1]byte // for Check and Write
 	seen   [headSize]byte     // as it was when this handle last read or wrote it
 	newest slot               // of seen
-	dirty  time.Time      // of the first Write that is not synced; zero if none
-	failed error          // of a sync: the kernel may have dropped what it could not write, so no other is tried
+	dirty  time.Time          // of the first Write that is not synced; zero if none
+	failed error              // of a sync: the kernel may have dropped what it could not write, so no other is tried
 }
 
 // CreateHead makes a head file without a mark, as Create does. Do it before the store that it belongs to becomes visible.
