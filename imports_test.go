@@ -24,17 +24,19 @@ const module = "github.com/keyward-go/keyward"
 // below names every package of the root module and what it may import of ours, so that arrows point down only. A package
 // that is not named here may not exist.
 var below = map[string][]string{
-	".":                       {},
-	"scope":                   {},
-	"audit":                   {},
-	"vault":                   {"scope", "audit"},
-	"vault/vaulttest":         {"scope", "audit", "vault", "backend/memory", "backend/kms"},
-	"backend":                 {},
-	"backend/internal/rowset": {"vault"},
-	"backend/memory":          {"vault", "backend/internal/rowset"},
-	"backend/sqlite":          {"vault"},
-	"backend/kms":             {"vault"},
-	"backend/backendtest":     {"vault"},
+	".":                     {},
+	"scope":                 {},
+	"audit":                 {},
+	"vault":                 {"scope", "audit"},
+	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
+	"backend":               {},
+	"backend/memory":        {"vault", "backend/internal/rows"},
+	"backend/file":          {"vault", "backend/internal/disk", "backend/internal/rows"},
+	"backend/sqlite":        {"vault", "backend/internal/disk"},
+	"backend/kms":           {"vault", "backend/internal/disk"},
+	"backend/internal/disk": {"vault"},
+	"backend/internal/rows": {"vault"},
+	"backend/backendtest":   {"vault"},
 }
 
 // external is every module outside the standard library that the root module may import, each with its reason.

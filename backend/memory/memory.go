@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/keyward-go/keyward/backend/internal/rowset"
+	"github.com/keyward-go/keyward/backend/internal/rows"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -32,7 +32,7 @@ type Store struct {
 	// is never written again: readers take its header under mu and copy afterwards.
 	mu     sync.Mutex
 	closed bool
-	rows   rowset.Set
+	rows   rows.Set
 	lines  [][]byte
 	first  int64 // number of lines[0]: what Keep has dropped
 }
@@ -56,7 +56,7 @@ func (s *Store) Close() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.closed = true
-		s.rows, s.lines = rowset.Set{}, nil
+		s.rows, s.lines = rows.Set{}, nil
 	})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -22,12 +23,12 @@ const (
 // Store is a vault.Store in one SQLite file. Its zero value is not usable: call Open.
 type Store struct {
 	path   string
-	id     fileID        // of the file that was opened
+	id     disk.FileID   // of the file that was opened
 	closed chan struct{} // closed by Close
 	once   sync.Once
 
 	turn   chan struct{} // one element: held by the Update that runs; Go serves its waiters in order
-	lock   *fileLock
+	lock   *disk.Lock
 	writer *writer // used by the holder of turn
 
 	readers chan *reader // readersMax elements; nil is one that is not open yet
@@ -64,23 +65,17 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	file, err := prepareFiles(path)
+	lock, id, err := prepareFiles(path)
 	if err != nil {
 		return nil, err
-	}
-	id, err := identify(path)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
 	}
 	s := &Store{
 		id:      id,
 		path:    path,
 		closed:  make(chan struct{}),
 		turn:    make(chan struct{}, 1),
+		lock:    lock,
 		readers: make(chan *reader, readersMax),
-	}
-	if s.lock, err = newFileLock(file); err != nil {
-		return nil, errors.Join(err, file.Close())
 	}
 	for range readersMax {
 		s.readers <- nil
@@ -142,7 +137,7 @@ func (s *Store) Close() (err error) {
 		if s.writer != nil {
 			errs = append(errs, s.writer.Close()) // the last connection empties the log into the database and removes it
 		}
-		err = errors.Join(append(errs, s.lock.close())...)
+		err = errors.Join(append(errs, s.lock.Close())...)
 	})
 	return err
 }
@@ -165,7 +160,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	}
 	err = s.alive(ctx) // both may have been ready
 	if err == nil {
-		err = s.lock.lock(ctx, limit.C, s.closed)
+		err = s.lock.Lock(ctx, limit.C, s.closed)
 	}
 	if err != nil {
 		<-s.turn
@@ -175,7 +170,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 }
 
 func (s *Store) leave() {
-	s.lock.unlock()
+	s.lock.Unlock()
 	<-s.turn
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rowset is the rows of a store that holds them all in memory: by key, and by page in the order of the keys.
-package rowset
+// Package rows is the rows of a store that holds them all in memory: by key, and by page in the order of the keys.
+package rows
 
 import (
 	"bytes"
