@@ -190,3 +190,20 @@ func FuzzLine(f *testing.F) {
 		}
 	})
 }
+
+// The log is not in memory: what is known of it is an entry for each 16 KiB of journal.
+func TestMemory(t *testing.T) {
+	path := newPath(t)
+	s := openAt(t, path)
+	for first := int64(0); first < 20_000; first += 500 {
+		commit(t, s, batchOf(first, 500))
+	}
+	for range 2 {
+		size := len(read(t, path))
+		if n := s.Marks(); n > size>>14+1 || n < 20 {
+			t.Errorf("%d entries for %d bytes", n, size)
+		}
+		s.Close()
+		s = openAt(t, path)
+	}
+}
