@@ -76,7 +76,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := removeNew(s.path); err != nil {
 		return err
 	}
-	head, err := disk.OpenHead(s.path + "-head")
+	head, err := disk.OpenHead(s.path + headSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -93,13 +93,13 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	empty := s.size == 0 && len(s.rows.Page("", 1)) == 0
 	if s.head == nil && !empty {
-		return disk.HeadMissing(s.path + "-head")
+		return disk.HeadMissing(s.path + headSuffix)
 	}
 	if s.head == nil {
 		return s.makeHead()
 	}
 	if mark, err := s.head.Mark(); err != nil || empty && mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+"-head"))
+		return errors.Join(err, disk.StoreMissing(s.path, s.path+headSuffix))
 	}
 	return nil
 }
@@ -112,15 +112,15 @@ func (s *Store) create() error {
 		}
 	}
 	if mark, err := s.head.Mark(); err != nil || mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+"-head"))
+		return errors.Join(err, disk.StoreMissing(s.path, s.path+headSuffix))
 	}
 	header, _ := sum{}.seal(appendHeader(nil, 0))
 	return disk.Create(s.path, header)
 }
 
 func (s *Store) makeHead() (err error) {
-	if err = disk.CreateHead(s.path + "-head"); err == nil {
-		s.head, err = disk.OpenHead(s.path + "-head")
+	if err = disk.CreateHead(s.path + headSuffix); err == nil {
+		s.head, err = disk.OpenHead(s.path + headSuffix)
 	}
 	return err
 }

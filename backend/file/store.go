@@ -43,18 +43,6 @@ type Store struct {
 
 var _ vault.Store = (*Store)(nil)
 
-// Mark returns the newest mark in the head file, nil if none was ever written. It takes no lock.
-func (s *Store) Mark(ctx context.Context) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m, err := s.head.Mark()
-	if err != nil {
-		return nil, s.explain("mark", err)
-	}
-	return m, nil
-}
-
 // Close waits for the Update and the reads that run, makes the Updates that wait answer vault.ErrClosed, syncs the head
 // file, and lets another process have the store.
 func (s *Store) Close() (err error) {
