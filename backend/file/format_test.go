@@ -195,8 +195,8 @@ func FuzzLine(f *testing.F) {
 func TestMemory(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path)
-	for first := int64(0); first < 20_000; first += 500 {
-		commit(t, s, batchOf(first, 500))
+	for first := int64(0); first < 800; first += 8 { // 4 KB each
+		commit(t, s, batchOf(first, 8))
 	}
 	for range 2 {
 		size := len(read(t, path))

@@ -83,8 +83,7 @@ func (s *Store) start(ctx context.Context) error {
 	s.head = head // nil if there is none
 
 	if err := disk.CheckFile(s.path); errors.Is(err, fs.ErrNotExist) {
-		err = s.create()
-		if err != nil {
+		if err := s.create(); err != nil {
 			return err
 		}
 	}
@@ -98,10 +97,19 @@ func (s *Store) start(ctx context.Context) error {
 	if s.head == nil {
 		return s.makeHead()
 	}
-	if mark, err := s.head.Mark(); err != nil || empty && mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+headSuffix))
+	if empty {
+		return s.unmarked()
 	}
 	return nil
+}
+
+// unmarked refuses an empty store whose head file knows better.
+func (s *Store) unmarked() error {
+	mark, err := s.head.Mark()
+	if err == nil && mark != nil {
+		err = disk.StoreMissing(s.path, s.path+headSuffix)
+	}
+	return err
 }
 
 // create makes an empty journal, whose head file is there before it.
@@ -111,8 +119,8 @@ func (s *Store) create() error {
 			return err
 		}
 	}
-	if mark, err := s.head.Mark(); err != nil || mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+headSuffix))
+	if err := s.unmarked(); err != nil {
+		return err
 	}
 	header, _ := sum{}.seal(appendHeader(nil, 0))
 	return disk.Create(s.path, header)
