@@ -285,6 +285,16 @@ func TestChangedWhileOpen(t *testing.T) {
 	if err := update(s, vault.Batch{First: 2, Lines: [][]byte{[]byte("{}")}, Scrub: true}); !errors.Is(err, vault.ErrTampered) {
 		t.Errorf("a changed line is compacted: %v", err)
 	}
+	lines := strings.SplitAfter(string(b), "\n")
+	for i, l := range lines[:3] {
+		lines[i] = strings.ReplaceAll(l[:strings.LastIndexByte(l, ' ')], `"op":"get"`, `"op":"put"`)
+	}
+	if _, err := f.WriteAt(file.Reseal(lines[:3]...), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(s, vault.Batch{First: 2, Lines: [][]byte{[]byte("{}")}, Scrub: true}); !errors.Is(err, vault.ErrTampered) {
+		t.Errorf("a changed line with good checksums is compacted: %v", err)
+	}
 }
 
 func replace(path string) error {
