@@ -59,4 +59,3 @@ func TestHeadAt(t *testing.T) {
 		t.Errorf("a changed line: %v", err)
 	}
 }
-
