@@ -33,6 +33,7 @@ var below = map[string][]string{
 	"backend/memory":      {"vault"},
 	"backend/sqlite":      {"vault"},
 	"backend/kms":         {"vault"},
+	"backend/anchor":      {"audit", "vault"},
 	"backend/backendtest": {"vault"},
 }
 
