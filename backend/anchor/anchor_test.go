@@ -96,6 +96,8 @@ func TestCompareAndSwap(t *testing.T) {
 			}
 			advance(t, a, head(-1, 0), head(5, 0), vault.ErrInvalid)
 			load(t, a, head(4, 2))
+			load(t, anchor.In(pair[0], "before-the-others"), zero)
+			load(t, anchor.In(pair[0], "kind"), zero) // between them
 		})
 	}
 }
