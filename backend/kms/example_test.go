@@ -15,6 +15,28 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
+// Two keys, either of which opens the vault.
+func ExampleEither() {
+	ctx := context.Background()
+	first := kms.Passphrase(vault.NewSecret("correct horse battery staple"))
+	spare := kms.Passphrase(vault.NewSecret("in the safe: purple monkey dishwasher"))
+	sealed, err := kms.Either(first, spare).EncryptWithContext(ctx, []byte("a keyring"), []byte("vault 7"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	lost := kms.Passphrase(vault.NewSecret("what was it again?"))
+	keyring, err := kms.Either(lost, spare).DecryptWithContext(ctx, sealed, []byte("vault 7"))
+	fmt.Println(string(keyring), err)
+
+	_, err = kms.Either(lost).DecryptWithContext(ctx, sealed, []byte("vault 7"))
+	fmt.Println(err)
+	// Output:
+	// a keyring <nil>
+	// kms.Either: open: root 1: kms.Passphrase: open: wrong root key
+}
+
 // A root that lives and dies with the process, for tests: go-kms-wrapping's own aead wrapper with a random key.
 func ExampleWrapper() {
 	ctx := context.Background()

@@ -46,6 +46,11 @@ func KeyFile(path string) vault.RootKey {
 			defer clear(key)
 			return openLocal(key, headLen, ciphertext, data)
 		},
+		have: func() error {
+			key, err := load(path, false)
+			clear(key)
+			return err
+		},
 	}
 }
 
