@@ -59,7 +59,7 @@ type pkg struct {
 func wrongArrows(packages map[string]pkg) (wrong []string) {
 	for _, dir := range slices.Sorted(maps.Keys(packages)) {
 		p := packages[dir]
-		if dir == "examples" || strings.HasPrefix(dir, "examples/") {
+		if isNested(dir) {
 			continue // above all, and a module of its own
 		}
 		allowed, known := below[dir]
@@ -72,14 +72,22 @@ func wrongArrows(packages map[string]pkg) (wrong []string) {
 				wrong = append(wrong, dir+" imports "+imp)
 			}
 		}
-		for _, imp := range p.testImports { // of ours, a test may import anything but examples
+		for _, imp := range p.testImports { // of ours, a test may import anything but nested modules
 			ours, isOurs := inModule(imp)
-			if isOurs && strings.HasPrefix(ours, "examples") || !isOurs && !isAllowed(imp, " (_test.go only)") {
+			if isOurs && isNested(ours) || !isOurs && !isAllowed(imp, " (_test.go only)") {
 				wrong = append(wrong, "a test of "+dir+" imports "+imp)
 			}
 		}
 	}
 	return wrong
+}
+
+// nested is the folders that are modules of their own, joined by go.work.
+var nested = []string{"examples", "harness"}
+
+func isNested(dir string) bool {
+	first, _, _ := strings.Cut(dir, "/")
+	return slices.Contains(nested, first)
 }
 
 func inModule(imp string) (dir string, ok bool) {
@@ -164,6 +172,7 @@ func TestImportsSeeded(t *testing.T) {
 			"vault":       {imports: []string{"context", module + "/scope", module + "/audit", "golang.org/x/mod/sumdb/note"}},
 			"backend/kms": {imports: []string{module + "/vault"}, testImports: []string{"github.com/stretchr/testify/assert"}},
 			"examples/a":  {imports: []string{module + "/vault", "github.com/joho/godotenv"}},
+			"harness/a":   {imports: []string{module + "/backend/sqlite"}},
 		}
 	}
 	if w := wrongArrows(good()); len(w) > 0 {
@@ -181,6 +190,8 @@ func TestImportsSeeded(t *testing.T) {
 		{"backend/kms", pkg{imports: []string{"github.com/stretchr/testify/assert"}}, "backend/kms imports github.com/stretchr/testify/assert"},
 		{"vault", pkg{imports: []string{"golang.org/x/model"}}, "vault imports golang.org/x/model"},
 		{"vault", pkg{testImports: []string{module + "/examples/a"}}, "a test of vault imports " + module + "/examples/a"},
+		{"vault", pkg{imports: []string{module + "/harness/a"}}, "vault imports " + module + "/harness/a"},
+		{"vault", pkg{testImports: []string{module + "/harness/a"}}, "a test of vault imports " + module + "/harness/a"},
 		{"vault", pkg{testImports: []string{"github.com/joho/godotenv"}}, "a test of vault imports github.com/joho/godotenv"},
 		{"util", pkg{}, "util is not named in the rules"},
 	} {
