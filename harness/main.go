@@ -22,11 +22,13 @@ import (
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/syscalls"
 )
 
 // harnesses is all that there are, in the order in which -check runs them.
 var harnesses = []kit.Harness{
 	kill.Harness,
+	syscalls.Harness,
 }
 
 func main() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/vault"
@@ -23,7 +22,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	var wrap func(vault.Store) vault.Store
 	if c.Bug {
-		wrap = func(s vault.Store) vault.Store { return hasty{s} }
+		wrap = func(s vault.Store) vault.Store { return &hasty{Store: s} }
 	}
 	v, err := kit.OpenVault(ctx, c.Store, c.Dir, wrap)
 	if err != nil {
@@ -103,37 +102,4 @@ func (w *worker) drop(t token) {
 			return
 		}
 	}
-}
-
-// hasty is the seeded bug: a store that answers when it knows what to commit, and commits a moment later.
-type hasty struct{ vault.Store }
-
-func (s hasty) Update(ctx context.Context, since int64, fn func([]vault.Row) (vault.Batch, error)) error {
-	decided := make(chan error, 2)
-	go func() {
-		decided <- s.Store.Update(ctx, since, func(changed []vault.Row) (vault.Batch, error) {
-			b, err := fn(changed)
-			b = clone(b)
-			decided <- err
-			time.Sleep(2 * time.Millisecond)
-			return b, err
-		})
-	}()
-	return <-decided
-}
-
-// clone copies a batch, which its owner uses again once it has an answer.
-func clone(b vault.Batch) vault.Batch {
-	c := b
-	c.Lines, c.Rows = nil, nil
-	for _, l := range b.Lines {
-		c.Lines = append(c.Lines, append([]byte(nil), l...))
-	}
-	for _, r := range b.Rows {
-		if r.Data != nil {
-			r.Data = append([]byte{}, r.Data...)
-		}
-		c.Rows = append(c.Rows, r)
-	}
-	return c
 }

@@ -81,8 +81,11 @@ func round(ctx context.Context, r *kit.Run, dir string, book *kit.Book, j job) (
 	if err != nil {
 		return nil, err
 	}
-	if code >= 0 {
-		return nil, fmt.Errorf("round %d: the child ended by itself: %s", j.Round, p.Stderr())
+	switch {
+	case code == kit.ExitError:
+		return nil, kit.Violationf("round %d: an error without a fault: %s", j.Round, p.Stderr())
+	case code >= 0:
+		return nil, fmt.Errorf("round %d: the child ended by itself, code %d: %s", j.Round, code, p.Stderr())
 	}
 	if err := book.Add(acks); err != nil {
 		return nil, err

@@ -16,12 +16,12 @@ type Ack struct {
 	Path string `json:"path,omitempty"`
 
 	Version int    `json:"version,omitempty"` // of Put, Get and Use
-	Value   string `json:"value,omitempty"`   // that was put, or seen
+	Value   string `json:"value,omitempty"`   // that was put, or seen; of OpCheckpoint the checkpoint
 	Link    string `json:"link,omitempty"`    // of Issue and Revoke
 	Bearer  string `json:"bearer,omitempty"`  // of Issue
 
 	Outcome Outcome `json:"outcome,omitempty"` // empty: granted
-	Text    string  `json:"text,omitempty"`    // of an error; of OpCheckpoint the checkpoint
+	Text    string  `json:"text,omitempty"`    // of the error
 }
 
 // What is acknowledged without a record of its own.
@@ -39,7 +39,7 @@ const (
 	Granted     Outcome = ""
 	Refused     Outcome = "refused"      // recorded as denied
 	NotRecorded Outcome = "not recorded" // nothing was released; there may be a record all the same
-	Failed      Outcome = "failed"       // any other error
+	Failed      Outcome = "failed"       // any other error; recorded
 )
 
 // OutcomeOf sorts an error of a vault.

@@ -17,7 +17,7 @@ import (
 // Book is what the world outside knows of one vault: what was acknowledged, over all its lives. Check holds the vault
 // against it.
 type Book struct {
-	Acknowledged int // calls that were granted or refused, so far
+	Acknowledged int // calls that must have a record, so far
 	Records      int64
 
 	due         map[string]Ack // acknowledged, not yet seen in the log; by ID
@@ -42,14 +42,16 @@ func (b *Book) Add(acks []Ack) error {
 	for _, a := range acks {
 		switch {
 		case a.Op == OpCheckpoint && a.Outcome == Granted:
-			b.checkpoints = append(b.checkpoints, []byte(a.Text))
+			b.checkpoints = append(b.checkpoints, []byte(a.Value))
+			continue
 		case a.Op == OpOpen, a.Op == OpClose, a.Op == OpCheckpoint:
-		case a.Outcome == Granted || a.Outcome == Refused:
+			continue
+		case a.Outcome != Granted && a.Value != "" && a.Op != "put":
+			return Violationf("call %s answered a value and the error %q", a.ID, a.Text)
+		case a.Outcome != NotRecorded && a.ID != "":
 			b.Acknowledged++
 			b.due[a.ID] = a
 			b.fresh = append(b.fresh, a)
-		case a.Value != "" && a.Op != "put":
-			return Violationf("call %s answered a value and the error %q", a.ID, a.Text)
 		}
 		if a.Outcome != Granted || a.Value == "" {
 			continue

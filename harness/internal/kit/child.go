@@ -10,11 +10,17 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
 	childEnv = "KEYWARD_HARNESS_CHILD"
 	ackFD    = 3
+
+	// AckFD is how strace shows that descriptor, in front.
+	AckFD = "3<"
+
+	childLife = time.Minute
 )
 
 // task is what a child is told, in its environment.
@@ -39,7 +45,7 @@ func childMain(ctx context.Context, all []Harness, text string) int {
 	err := runChild(ctx, all, text)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
-		return 1
+		return ExitError
 	}
 	return 0
 }
@@ -53,6 +59,10 @@ func runChild(ctx context.Context, all []Harness, text string) error {
 	if i < 0 {
 		return errors.New("no such child")
 	}
+	time.AfterFunc(childLife, func() {
+		fmt.Fprintln(os.Stderr, "child: it hangs")
+		os.Exit(ExitHung)
+	})
 	c := &Child{Store: stores[t.Store], Dir: t.Dir, Bug: t.Bug, args: t.Args, pipe: os.NewFile(ackFD, "acknowledgements")}
 	return all[i].Child(ctx, c)
 }
@@ -74,5 +84,18 @@ func (c *Child) Ack(a Ack) {
 	}
 }
 
-// ExitMute is the exit code of a child that could not acknowledge.
-const ExitMute = 4
+// Ended acknowledges how a call ended.
+func (c *Child) Ended(a Ack, err error) {
+	if a.Outcome = OutcomeOf(err); err != nil {
+		a.Text = err.Error()
+	}
+	c.Ack(a)
+}
+
+// How a child ends that does not end well.
+const (
+	ExitError = 1 // Harness.Child returned an error
+	ExitCrash = 2 // the Go runtime's: a panic that nobody recovered
+	ExitMute  = 4 // it could not acknowledge
+	ExitHung  = 5 // after a minute
+)

@@ -18,6 +18,7 @@ type Harness struct {
 	Stores []string // it is run on each; names of the table in store.go
 	Short  int      // rounds in CI, about 10 s
 	Long   int      // rounds with -long
+	InRAM  bool     // its folder may lie in memory
 	Unit   string   // what a round is, in the plural: "rounds", "cases", "images"
 
 	// Run is the harness. Its error is a Violation if a promise of keyward was broken; any other means that the harness

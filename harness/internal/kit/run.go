@@ -66,7 +66,14 @@ func (r *Run) run(ctx context.Context, out io.Writer, seed uint64) bool {
 }
 
 func (r *Run) inFolder(ctx context.Context) (err error) {
-	if r.Dir, err = os.MkdirTemp("", "keyward-"+r.Harness.Name+"-"); err != nil {
+	name := "keyward-" + r.Harness.Name + "-"
+	if r.Harness.InRAM {
+		r.Dir, err = os.MkdirTemp("/dev/shm", name)
+	}
+	if r.Dir == "" {
+		r.Dir, err = os.MkdirTemp("", name)
+	}
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.Dir)) }()
@@ -79,9 +86,9 @@ func (r *Run) verdict(err error) (text string, good bool) {
 	case err != nil && !found:
 		return fmt.Sprintf("THE HARNESS FAILED: %v", err), false
 	case found && r.Bug:
-		return "the seeded bug was found: " + broken.What, true
+		return "the seeded bug was found: " + err.Error(), true
 	case found:
-		return "VIOLATION: " + broken.What, false
+		return "VIOLATION: " + err.Error(), false
 	case r.Bug:
 		return "THE SEEDED BUG WAS NOT FOUND: " + r.Harness.Bug, false
 	}

@@ -30,10 +30,7 @@ func (w *Work) id() string { return fmt.Sprintf("%s-%d", w.Name, w.n.Add(1)) }
 func (w *Work) op() *vault.Operator { return w.V.Operator("harness") }
 
 func (w *Work) ack(a Ack, err error) error {
-	if a.Outcome = OutcomeOf(err); err != nil {
-		a.Text = err.Error()
-	}
-	w.C.Ack(a)
+	w.C.Ended(a, err)
 	return err
 }
 
@@ -45,16 +42,23 @@ func (w *Work) Put(ctx context.Context, path string) error {
 	return w.ack(Ack{Op: "put", ID: id, Path: path, Version: n, Value: value}, err)
 }
 
-// Get reveals the newest version, for the holder of a bearer, or the operator if it is empty.
+// reader is a session, or the operator.
+type reader interface {
+	Get(context.Context, vault.Request) (vault.Item, error)
+	Use(context.Context, vault.Request, func(vault.Item) error) error
+}
+
+func (w *Work) as(bearer string) reader {
+	if bearer == "" {
+		return w.op()
+	}
+	return w.V.Session(vault.NewToken(bearer), netip.Addr{})
+}
+
+// Get reveals the newest version to the holder of a bearer, or to the operator if it is empty.
 func (w *Work) Get(ctx context.Context, bearer, path string) error {
 	id := w.id()
-	var s interface {
-		Get(context.Context, vault.Request) (vault.Item, error)
-	} = w.op()
-	if bearer != "" {
-		s = w.V.Session(vault.NewToken(bearer), netip.Addr{})
-	}
-	it, err := s.Get(ctx, vault.Request{Path: path, Call: id, Reason: lent})
+	it, err := w.as(bearer).Get(ctx, vault.Request{Path: path, Call: id, Reason: lent})
 	return w.ack(Ack{Op: "get", ID: id, Path: path, Version: it.Version, Value: it.Value.Reveal()}, err)
 }
 
@@ -62,7 +66,7 @@ func (w *Work) Get(ctx context.Context, bearer, path string) error {
 func (w *Work) Use(ctx context.Context, bearer, path string) error {
 	id := w.id()
 	a := Ack{Op: "use", ID: id, Path: path}
-	err := w.V.Session(vault.NewToken(bearer), netip.Addr{}).Use(ctx, vault.Request{Path: path, Call: id}, func(it vault.Item) error {
+	err := w.as(bearer).Use(ctx, vault.Request{Path: path, Call: id}, func(it vault.Item) error {
 		a.Version, a.Value = it.Version, it.Value.Reveal()
 		return nil
 	})
@@ -92,7 +96,33 @@ func (w *Work) Revoke(ctx context.Context, link string) error {
 // Checkpoint has a checkpoint signed, which the log must hold against for ever.
 func (w *Work) Checkpoint(ctx context.Context) error {
 	text, err := w.V.Log().Checkpoint(ctx)
-	a := Ack{Op: OpCheckpoint, Outcome: OutcomeOf(err), Text: string(text)}
-	w.C.Ack(a)
-	return err
+	return w.ack(Ack{Op: OpCheckpoint, Value: string(text)}, err)
+}
+
+// Script makes n calls, always the same ones, one after the other. No error stops it.
+func (w *Work) Script(ctx context.Context, n int) {
+	const path = "production/search/key"
+	var bearer, link string
+	for i := range n {
+		switch i % 10 {
+		case 0:
+			bearer, _, _ = w.Issue(ctx, 3)
+		case 1, 4:
+			w.Put(ctx, path)
+		case 2, 5:
+			w.Get(ctx, bearer, path)
+		case 3:
+			w.Use(ctx, bearer, path)
+		case 6:
+			w.Get(ctx, bearer, path) // used up
+		case 7:
+			_, link, _ = w.Issue(ctx, 0)
+		case 8:
+			if link != "" { // there is none if Issue failed
+				w.Revoke(ctx, link)
+			}
+		case 9:
+			w.Checkpoint(ctx)
+		}
+	}
 }
