@@ -24,16 +24,17 @@ const module = "github.com/keyward-go/keyward"
 // below names every package of the root module and what it may import of ours, so that arrows point down only. A package
 // that is not named here may not exist.
 var below = map[string][]string{
-	".":                   {},
-	"scope":               {},
-	"audit":               {},
-	"vault":               {"scope", "audit"},
-	"vault/vaulttest":     {"scope", "audit", "vault", "backend/memory", "backend/kms"},
-	"backend":             {},
-	"backend/memory":      {"vault"},
-	"backend/sqlite":      {"vault"},
-	"backend/kms":         {"vault"},
-	"backend/backendtest": {"vault"},
+	".":                     {},
+	"scope":                 {},
+	"audit":                 {},
+	"vault":                 {"scope", "audit"},
+	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
+	"backend":               {},
+	"backend/memory":        {"vault"},
+	"backend/sqlite":        {"vault", "backend/internal/disk"},
+	"backend/kms":           {"vault", "backend/internal/disk"},
+	"backend/internal/disk": {"vault"},
+	"backend/backendtest":   {"vault"},
 }
 
 // external is every module outside the standard library that the root module may import, each with its reason.

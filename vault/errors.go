@@ -36,6 +36,9 @@ var (
 	ErrKMSUnavailable = errors.New("key service unavailable")
 	// ErrTampered: stored bytes are not those that keyward wrote. No further access is granted.
 	ErrTampered = errors.New("stored data was changed")
+	// ErrRollback: the store is older than what is known of it from elsewhere, or its head file is missing: part of it was
+	// deleted, or an old copy was put back. Put the newest files back, or open a backup with Restore.
+	ErrRollback = errors.New("the store is older than it was")
 	// ErrClosed: the vault is closed.
 	ErrClosed = errors.New("vault is closed")
 )

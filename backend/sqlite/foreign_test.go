@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -101,6 +102,9 @@ func TestTruncated(t *testing.T) {
 	for cut := 1024; cut < len(whole); cut += 4096 / 4 {
 		path := filepath.Join(t.TempDir(), "vault.db")
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.CreateHead(path + "-head"); err != nil {
 			t.Fatal(err)
 		}
 		s, err := sqlite.Open(t.Context(), path)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sqlite
+package disk
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"syscall"
@@ -12,13 +13,15 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// fileLock is an exclusive flock on the side file. SQLite's own lock is polled with growing sleeps, so that one busy
-// process can keep another out for seconds; in the kernel's queue a waiter is woken at once.
+// Lock is an exclusive lock (flock) on a file of its own, against other processes and other handles of this one. A waiter
+// is in the kernel's queue and is woken at once; a lock that is polled, as SQLite's is, lets one busy process keep another
+// out for seconds. The kernel frees it when the process dies.
 //
 // A wait for flock knows no deadline and cannot be called off, so a helper goroutine waits: at most one a handle. If its
 // caller has given up when the lock comes, the helper gives the lock back; if another caller came meanwhile, that one
-// gets it. Only the holder of Store.turn calls lock and unlock.
-type fileLock struct {
+// gets it. Lock, TryLock and Unlock are
+// called by one goroutine at a time, Close at any time.
+type Lock struct {
 	file *os.File
 	raw  syscall.RawConn
 
@@ -31,13 +34,23 @@ type lockWait struct {
 	got    chan error // one element
 }
 
-func newFileLock(f *os.File) (*fileLock, error) {
+// OpenLock opens the lock file at path, and makes it, empty and 0600, if there is none. It is never removed: two processes
+// could then hold locks on two files of one name.
+func OpenLock(path string) (*Lock, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := f.SyscallConn()
-	return &fileLock{file: f, raw: raw}, err
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Lock{file: f, raw: raw}, nil
 }
 
-// lock waits until the lock is free, ctx or limit ends, or closed is closed.
-func (l *fileLock) lock(ctx context.Context, limit <-chan time.Time, closed <-chan struct{}) error {
+// Lock waits until the lock is free, or until ctx ends (its error), limit fires (vault.ErrBusy) or closed is closed
+// (vault.ErrClosed).
+func (l *Lock) Lock(ctx context.Context, limit <-chan time.Time, closed <-chan struct{}) error {
 	l.mu.Lock()
 	if l.wait == nil {
 		if free, err := l.flock(tryLock); free || err != nil {
@@ -68,16 +81,26 @@ func (l *fileLock) lock(ctx context.Context, limit <-chan time.Time, closed <-ch
 	select {
 	case err := <-w.got: // it came in the same instant
 		if err == nil {
-			l.unlock()
+			l.Unlock()
 		}
 	default:
 	}
 	return why
 }
 
+// TryLock reports whether it has the lock now. It is false, too, while a helper still waits for a caller that gave up.
+func (l *Lock) TryLock() (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.wait != nil {
+		return false, nil
+	}
+	return l.flock(tryLock)
+}
+
 // help waits for the lock and hands it to whoever wants it then. It stays inside one call of raw, which keeps the
 // descriptor from being closed, and its number from being used again, under the wait.
-func (l *fileLock) help(w *lockWait) {
+func (l *Lock) help(w *lockWait) {
 	_, err := l.flockThen(waitLock, func(fd uintptr, err error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -96,16 +119,18 @@ func (l *fileLock) help(w *lockWait) {
 	}
 }
 
-func (l *fileLock) unlock() { l.flock(dropLock) }
+// Unlock gives the lock back.
+func (l *Lock) Unlock() { l.flock(dropLock) }
 
-// close lets go of the lock. A helper that waits for a stopped process stays until that process goes on or ends.
-func (l *fileLock) close() error { return l.file.Close() }
+// Close lets go of the lock and the file. A helper that waits for a stopped process stays until that process goes on or
+// ends.
+func (l *Lock) Close() error { return l.file.Close() }
 
-func (l *fileLock) flock(how lockOp) (done bool, err error) {
+func (l *Lock) flock(how lockOp) (done bool, err error) {
 	return l.flockThen(how, nil)
 }
 
-func (l *fileLock) flockThen(how lockOp, then func(fd uintptr, err error)) (done bool, err error) {
+func (l *Lock) flockThen(how lockOp, then func(fd uintptr, err error)) (done bool, err error) {
 	var e error
 	err = l.raw.Control(func(fd uintptr) {
 		done, e = flock(fd, how)

@@ -2,7 +2,7 @@
 
 //go:build linux || darwin
 
-package sqlite
+package disk
 
 import (
 	"fmt"

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// HeadFile is a small file beside a store that holds the newest mark. Marks are what a vault says of its newest head; the
+// vault makes and checks them. See the package comment for the format.
+//
+// Mark may be called at any time and by any process; the other methods by one goroutine at a time, which holds the lock of
+// the store.
+type HeadFile struct {
+	path string
+	file *os.File
+	id   FileID
+
+	buf    [headSize + 1]byte // for Check and Write
+	seen   [headSize]byte     // as it was when this handle last read or wrote it
+	newest slot               // of seen
+	dirty  time.Time          // of the first Write that is not synced; zero if none
+	failed error              // of a sync: the kernel may have dropped what it could not write, so no other is tried
+}
+
+// CreateHead makes a head file without a mark, as Create does. Do it before the store that it belongs to becomes visible.
+func CreateHead(path string) error {
+	var first slot
+	content := make([]byte, headSize)
+	first.counter = 1
+	first.encode(content[:slotSize])
+	return Create(path, content)
+}
+
+// OpenHead opens the head file at path, which must be one that CheckFile and Identify accept. It is fs.ErrNotExist if there
+// is none (then see HeadMissing), and vault.ErrTampered if its size is not 1,024 or no slot can be read.
+func OpenHead(path string) (*HeadFile, error) {
+	id, err := Identify(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Open(path, os.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	h := &HeadFile{path: path, file: f, id: id}
+	if err := h.Check(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return h, nil
+}
+
+// HeadMissing is the error for a store that is not empty and has no head file at path.
+func HeadMissing(path string) error {
+	return fmt.Errorf("%w: its head file %s is missing, so nobody can tell whether its newest records are: it was deleted, or "+
+		"the store was moved, copied or put back without it; put the head file back beside it, or restore from a backup with "+
+		"vault.Restore", vault.ErrRollback, path)
+}
+
+// StoreMissing is the error for an empty or missing store at path whose head file, head, holds a mark.
+func StoreMissing(path, head string) error {
+	return fmt.Errorf("%w: %s is missing or empty, but its head file has seen records: put the store back, or restore "+
+		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, head)
+}
+
+// Check makes sure that the file is still the one under its name, reads it again, and refuses what Write could not build on.
+// Call it under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
+func (h *HeadFile) Check() error {
+	if err := h.id.At(h.path); err != nil {
+		return fmt.Errorf("%w: close the store and open it again: %w", err, vault.ErrTampered)
+	}
+	content, err := h.read(&h.buf)
+	if err != nil || *content == h.seen && h.newest.counter != 0 {
+		return err
+	}
+	newest, err := newestOf(content)
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.path, err)
+	}
+	h.seen, h.newest = *content, newest
+	return nil
+}
+
+// Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync. After
+// an error the slot may hold anything, and the newest is as it was: Check and Write again.
+func (h *HeadFile) Write(mark []byte) error {
+	if len(mark) > MarkMax {
+		return fmt.Errorf("a mark of %d bytes, more than %d: %w", len(mark), MarkMax, vault.ErrInvalid)
+	}
+	next := slot{counter: h.newest.counter + 1, place: 1 - h.newest.place, length: len(mark)}
+	copy(next.mark[:], mark)
+	b, at := h.buf[:slotSize], next.place*slotSize
+	next.encode(b)
+	if h.dirty.IsZero() {
+		h.dirty = time.Now()
+	}
+	if _, err := h.file.WriteAt(b, int64(at)); err != nil {
+		return err
+	}
+	copy(h.seen[at:], b)
+	h.newest = next
+	return nil
+}
+
+// Due reports whether a Write has waited for Sync as long as age.
+func (h *HeadFile) Due(age time.Duration) bool {
+	return !h.dirty.IsZero() && time.Since(h.dirty) >= age
+}
+
+// Sync makes what was written durable. Once it has failed it fails for good.
+func (h *HeadFile) Sync() error {
+	if h.failed == nil && !h.dirty.IsZero() {
+		h.failed = h.file.Sync()
+		h.dirty = time.Time{}
+	}
+	return h.failed
+}
+
+// Mark returns the newest mark, nil if none was ever written. It takes no lock: beside a Write it answers the mark before
+// or the new one. After Close it answers vault.ErrClosed.
+func (h *HeadFile) Mark() ([]byte, error) {
+	// Whoever reads while two writes pass may see both slots half written; the next reading will not.
+	var buf [headSize + 1]byte
+	for try := 1; ; try++ {
+		content, err := h.read(&buf)
+		if err != nil {
+			return nil, err
+		}
+		newest, err := newestOf(content)
+		switch {
+		case err == nil && newest.length == 0:
+			return nil, nil
+		case err == nil:
+			return newest.mark[:newest.length:newest.length], nil
+		case try == 8:
+			return nil, fmt.Errorf("%s: %w", h.path, err)
+		}
+	}
+}
+
+// Close syncs what is not synced yet, unless a sync has failed before, and closes the file.
+func (h *HeadFile) Close() error {
+	return errors.Join(h.Sync(), h.file.Close())
+}
+
+func (h *HeadFile) read(buf *[headSize + 1]byte) (content *[headSize]byte, err error) {
+	n, err := h.file.ReadAt(buf[:], 0)
+	switch {
+	case errors.Is(err, fs.ErrClosed):
+		return nil, vault.ErrClosed
+	case err != nil && err != io.EOF:
+		return nil, err
+	case n != headSize:
+		return nil, fmt.Errorf("%s does not have %d bytes: %w", h.path, headSize, vault.ErrTampered)
+	}
+	return (*[headSize]byte)(buf[:]), nil
+}
