@@ -22,6 +22,7 @@ import (
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
 )
 
@@ -29,6 +30,7 @@ import (
 var harnesses = []kit.Harness{
 	kill.Harness,
 	syscalls.Harness,
+	powercut.Harness,
 }
 
 func main() {

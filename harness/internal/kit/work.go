@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type Work struct {
 	Name string // of this child's life: part of every id, so that ids are never used twice
 	V    *vault.Vault
 	C    *Child
+	Pad  int // bytes by which values are longer
 
 	n atomic.Int64
 }
@@ -37,7 +39,7 @@ func (w *Work) ack(a Ack, err error) error {
 // Put stores a new version with a value of its own, as the operator.
 func (w *Work) Put(ctx context.Context, path string) error {
 	id := w.id()
-	value := "value of " + id
+	value := "value of " + id + strings.Repeat(".", w.Pad)
 	n, err := w.op().Put(ctx, vault.Item{Path: path, Value: vault.NewSecret(value), Reason: id})
 	return w.ack(Ack{Op: "put", ID: id, Path: path, Version: n, Value: value}, err)
 }

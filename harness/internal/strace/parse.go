@@ -146,6 +146,12 @@ func (c *Call) FD(i int) (fd int, path string, err error) {
 // ResultFD is a result that is a descriptor, and the path behind it.
 func (c *Call) ResultFD() (fd int, path string, err error) { return splitFD(c.Result) }
 
+// Returned is a result that is a number.
+func (c *Call) Returned() (int64, error) {
+	n, _, _ := strings.Cut(c.Result, " ")
+	return strconv.ParseInt(n, 0, 64)
+}
+
 func splitFD(s string) (fd int, path string, err error) {
 	number, rest, found := strings.Cut(s, "<")
 	if number != "AT_FDCWD" {
