@@ -102,6 +102,9 @@ func (c *Call) finish(text string, line int) error {
 	c.add(text[:i])
 	c.Result = strings.TrimSpace(text[eq+len(" = "):])
 	c.Result, c.Injected = strings.CutSuffix(c.Result, " (INJECTED)")
+	if strings.HasPrefix(c.Result, "?") { // "? <unavailable>", "? ERESTARTSYS (…)"
+		c.Result = "?"
+	}
 	c.End = line
 	return nil
 }
