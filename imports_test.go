@@ -30,10 +30,12 @@ var below = map[string][]string{
 	"vault":                 {"scope", "audit"},
 	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
 	"backend":               {},
-	"backend/memory":        {"vault"},
+	"backend/memory":        {"vault", "backend/internal/rows"},
+	"backend/file":          {"vault", "backend/internal/disk", "backend/internal/rows"},
 	"backend/sqlite":        {"vault", "backend/internal/disk"},
 	"backend/kms":           {"vault", "backend/internal/disk"},
 	"backend/internal/disk": {"vault"},
+	"backend/internal/rows": {"vault"},
 	"backend/backendtest":   {"vault"},
 }
 

@@ -3,11 +3,9 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -37,13 +35,7 @@ func (s *Store) changed(since int64) []vault.Row {
 	if since == s.size() {
 		return nil
 	}
-	var rows []vault.Row
-	for key, e := range s.rows {
-		if e.seq >= since && !strings.HasPrefix(key, "x:") {
-			rows = append(rows, vault.Row{Key: key, Seq: e.seq, Data: bytes.Clone(e.data)})
-		}
-	}
-	return rows
+	return s.rows.Changed(since)
 }
 
 // size is the number of lines, dropped ones included.
@@ -64,7 +56,7 @@ func (s *Store) commit(b vault.Batch) error {
 	}
 	s.append(b.Lines)
 	for _, r := range b.Rows {
-		s.write(r)
+		s.rows.Write(r)
 	}
 	if drop := b.Keep - s.first; drop > 0 {
 		s.lines = slices.Clone(s.lines[drop:]) // a new array: the old one would hold on to what is dropped
@@ -84,24 +76,5 @@ func (s *Store) append(lines [][]byte) {
 		start := len(buf)
 		buf = append(buf, l...)
 		s.lines = append(s.lines, buf[start:len(buf):len(buf)])
-	}
-}
-
-// write puts or removes one row.
-func (s *Store) write(r vault.Row) {
-	_, known := s.rows[r.Key]
-	if r.Data == nil {
-		if known {
-			delete(s.rows, r.Key)
-			s.index.removed++
-		}
-		return
-	}
-	s.rows[r.Key] = entry{seq: r.Seq, data: bytes.Clone(r.Data)}
-	if !known {
-		s.index.added = append(s.index.added, r.Key)
-	}
-	if len(s.index.added) > 1024+len(s.rows) {
-		s.index.keys(s.rows) // nobody reads: tidy up, or keys that come and go would pile up
 	}
 }

@@ -23,11 +23,11 @@ type HeadFile struct {
 	file *os.File
 	id   FileID
 
-	buf    [headSize + 1]byte // for Check and Write
-	seen   [headSize]byte     // as it was when this handle last read or wrote it
-	newest slot               // of seen
-	dirty  time.Time          // of the first Write that is not synced; zero if none
-	failed error              // of a sync: the kernel may have dropped what it could not write, so no other is tried
+	buf    [headSize]byte // for Check and Write
+	seen   [headSize]byte // as it was when this handle last read or wrote it
+	newest slot           // of seen
+	dirty  time.Time      // of the first Write that is not synced; zero if none
+	failed error          // of a sync: the kernel may have dropped what it could not write, so no other is tried
 }
 
 // CreateHead makes a head file without a mark, as Create does. Do it before the store that it belongs to becomes visible.
@@ -51,7 +51,17 @@ func OpenHead(path string) (*HeadFile, error) {
 		return nil, err
 	}
 	h := &HeadFile{path: path, file: f, id: id}
-	if err := h.Check(); err != nil {
+	info, err := f.Stat()
+	if err == nil && info.Size() != headSize {
+		err = h.wrongSize()
+	}
+	if err == nil {
+		err = id.At(path)
+	}
+	if err == nil {
+		err = h.Check()
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return h, nil
@@ -70,21 +80,17 @@ func StoreMissing(path, head string) error {
 		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, head)
 }
 
-// Check makes sure that the file is still the one under its name, reads it again, and refuses what Write could not build on.
-// Call it under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
+// Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
+// under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
 func (h *HeadFile) Check() error {
-	if err := h.id.At(h.path); err != nil {
-		return fmt.Errorf("%w: close the store and open it again: %w", err, vault.ErrTampered)
-	}
-	content, err := h.read(&h.buf)
-	if err != nil || *content == h.seen && h.newest.counter != 0 {
+	if err := h.read(&h.buf); err != nil || h.buf == h.seen && h.newest.counter != 0 {
 		return err
 	}
-	newest, err := newestOf(content)
+	newest, err := newestOf(&h.buf)
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.path, err)
 	}
-	h.seen, h.newest = *content, newest
+	h.seen, h.newest = h.buf, newest
 	return nil
 }
 
@@ -114,11 +120,14 @@ func (h *HeadFile) Due(age time.Duration) bool {
 	return !h.dirty.IsZero() && time.Since(h.dirty) >= age
 }
 
-// Sync makes what was written durable. Once it has failed it fails for good.
+// Sync makes what was written durable, and makes sure that it lies in the file that others find under the name. (Check does
+// not: on Linux a stat makes the write that follows it twice as expensive.) Once it has failed it fails for good.
 func (h *HeadFile) Sync() error {
 	if h.failed == nil && !h.dirty.IsZero() {
-		h.failed = h.file.Sync()
 		h.dirty = time.Time{}
+		if h.failed = h.file.Sync(); h.failed == nil {
+			h.failed = h.id.At(h.path)
+		}
 	}
 	return h.failed
 }
@@ -127,13 +136,12 @@ func (h *HeadFile) Sync() error {
 // or the new one. After Close it answers vault.ErrClosed.
 func (h *HeadFile) Mark() ([]byte, error) {
 	// Whoever reads while two writes pass may see both slots half written; the next reading will not.
-	var buf [headSize + 1]byte
+	var content [headSize]byte
 	for try := 1; ; try++ {
-		content, err := h.read(&buf)
-		if err != nil {
+		if err := h.read(&content); err != nil {
 			return nil, err
 		}
-		newest, err := newestOf(content)
+		newest, err := newestOf(&content)
 		switch {
 		case err == nil && newest.length == 0:
 			return nil, nil
@@ -150,15 +158,20 @@ func (h *HeadFile) Close() error {
 	return errors.Join(h.Sync(), h.file.Close())
 }
 
-func (h *HeadFile) read(buf *[headSize + 1]byte) (content *[headSize]byte, err error) {
-	n, err := h.file.ReadAt(buf[:], 0)
-	switch {
-	case errors.Is(err, fs.ErrClosed):
-		return nil, vault.ErrClosed
-	case err != nil && err != io.EOF:
-		return nil, err
-	case n != headSize:
-		return nil, fmt.Errorf("%s does not have %d bytes: %w", h.path, headSize, vault.ErrTampered)
+func (h *HeadFile) read(content *[headSize]byte) error {
+	_, err := h.file.ReadAt(content[:], 0)
+	switch err {
+	case nil:
+		return nil
+	case io.EOF:
+		return h.wrongSize()
 	}
-	return (*[headSize]byte)(buf[:]), nil
+	if errors.Is(err, fs.ErrClosed) {
+		return vault.ErrClosed
+	}
+	return err
+}
+
+func (h *HeadFile) wrongSize() error {
+	return fmt.Errorf("%s does not have %d bytes: %w", h.path, headSize, vault.ErrTampered)
 }
