@@ -23,7 +23,7 @@ var Harness = kit.Harness{
 	Name:   "kill",
 	About:  "kill -9 at any time: nothing acknowledged is lost, no value without a record, counts are exact",
 	Bug:    "the store answers before it has committed",
-	Stores: []string{"sqlite"},
+	Stores: []string{"sqlite", "file"},
 	Short:  100, Long: 5000, Unit: "rounds",
 	Run: run, Child: child,
 }

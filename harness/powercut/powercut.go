@@ -29,7 +29,7 @@ var Harness = kit.Harness{
 	Name:   "powercut",
 	About:  "disk images as a power cut may leave them: nothing acknowledged is lost, the log verifies",
 	Bug:    "once the vault is open, no sync reaches the disk",
-	Stores: []string{"sqlite"},
+	Stores: []string{"sqlite", "file"},
 	Short:  1000, Long: 20000, Unit: "images", InRAM: true,
 	Run: run, Child: child,
 }

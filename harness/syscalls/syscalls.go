@@ -24,7 +24,7 @@ var Harness = kit.Harness{
 	Name:   "syscalls",
 	About:  "kill, EIO and ENOSPC at each system call: nothing acknowledged is lost, no grant after a failed sync",
 	Bug:    "the store takes an error of the disk for success",
-	Stores: []string{"sqlite"},
+	Stores: []string{"sqlite", "file"},
 	Short:  200, Long: 3000, Unit: "cases", InRAM: true,
 	Run: run, Child: child,
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/keyward-go/keyward/backend/file"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/backend/memory"
 	"github.com/keyward-go/keyward/backend/sqlite"
@@ -20,6 +21,7 @@ type Store struct {
 
 var stores = map[string]Store{
 	"memory": {"memory", func(context.Context, string) (vault.Store, error) { return memory.New(), nil }},
+	"file":   {"file", func(ctx context.Context, path string) (vault.Store, error) { return file.Open(ctx, path) }},
 	"sqlite": {"sqlite", func(ctx context.Context, path string) (vault.Store, error) { return sqlite.Open(ctx, path) }},
 }
 
