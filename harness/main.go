@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
 	"github.com/keyward-go/keyward/harness/powercut"
@@ -31,6 +32,7 @@ var harnesses = []kit.Harness{
 	kill.Harness,
 	syscalls.Harness,
 	powercut.Harness,
+	cycles.Harness,
 }
 
 func main() {

@@ -29,7 +29,7 @@ func child(ctx context.Context, c *kit.Child) error {
 		return err
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
-	w := &worker{Work: kit.Work{Name: fmt.Sprint("r", j.Round), V: v, C: c}, tokens: j.Tokens}
+	w := &worker{Work: kit.Work{Name: fmt.Sprint("r", j.Round), V: v, Tell: c.Ack}, tokens: j.Tokens}
 	var wg sync.WaitGroup
 	errs := make(chan error, callers)
 	for i := range callers {

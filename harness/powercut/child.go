@@ -25,7 +25,7 @@ func child(ctx context.Context, c *kit.Child) error {
 		return err
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
-	w := &kit.Work{Name: fmt.Sprint("g", j.Generation), V: v, C: c}
+	w := &kit.Work{Name: fmt.Sprint("g", j.Generation), V: v, Tell: c.Ack}
 	n := calls
 	if j.History%4 == 3 {
 		n, w.Pad = callsLong, pad
@@ -35,6 +35,6 @@ func child(ctx context.Context, c *kit.Child) error {
 		return nil // without Close, as if it had been killed
 	}
 	err = v.Close()
-	c.Ended(kit.Ack{Op: kit.OpClose}, err)
+	c.Ack(kit.Ended(kit.Ack{Op: kit.OpClose}, err))
 	return err
 }

@@ -22,11 +22,11 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	for n := 1; ; n++ {
 		v, err := kit.OpenVault(ctx, c.Store, c.Dir, wrap)
-		c.Ended(kit.Ack{Op: kit.OpOpen}, err)
+		c.Ack(kit.Ended(kit.Ack{Op: kit.OpOpen}, err))
 		if err == nil {
-			w := &kit.Work{Name: "s", V: v, C: c}
+			w := &kit.Work{Name: "s", V: v, Tell: c.Ack}
 			w.Script(ctx, calls)
-			c.Ended(kit.Ack{Op: kit.OpClose}, v.Close())
+			c.Ack(kit.Ended(kit.Ack{Op: kit.OpClose}, v.Close()))
 			return nil
 		}
 		if n == opens {

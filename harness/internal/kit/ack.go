@@ -55,6 +55,14 @@ func OutcomeOf(err error) Outcome {
 	return Failed
 }
 
+// Ended is an acknowledgement with how the call ended.
+func Ended(a Ack, err error) Ack {
+	if a.Outcome = OutcomeOf(err); err != nil {
+		a.Text = err.Error()
+	}
+	return a
+}
+
 // Typed reports whether err is one of those that keyward's callers can test for.
 func Typed(err error) bool {
 	for _, known := range []error{

@@ -3,10 +3,7 @@
 package kit
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -23,21 +20,9 @@ func script(t *testing.T) (*vault.Vault, []Ack) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { v.Close() })
-	out, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	(&Work{Name: "t", V: v, C: &Child{pipe: in}}).Script(t.Context(), 20)
-	in.Close()
 	var acks []Ack
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var a Ack
-		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
-			t.Fatal(err)
-		}
-		acks = append(acks, a)
-	}
+	w := &Work{Name: "t", V: v, Tell: func(a Ack) { acks = append(acks, a) }}
+	w.Script(t.Context(), 20)
 	if len(acks) != 20 {
 		t.Fatalf("%d acknowledgements of 20 calls", len(acks))
 	}

@@ -84,14 +84,6 @@ func (c *Child) Ack(a Ack) {
 	}
 }
 
-// Ended acknowledges how a call ended.
-func (c *Child) Ended(a Ack, err error) {
-	if a.Outcome = OutcomeOf(err); err != nil {
-		a.Text = err.Error()
-	}
-	c.Ack(a)
-}
-
 // How a child ends that does not end well.
 const (
 	ExitError = 1 // Harness.Child returned an error

@@ -82,13 +82,17 @@ func (r *Run) inFolder(ctx context.Context) (err error) {
 
 func (r *Run) verdict(err error) (text string, good bool) {
 	var broken *Violation
+	why := ""
+	if err != nil {
+		why = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
 	switch found := errors.As(err, &broken); {
 	case err != nil && !found:
-		return fmt.Sprintf("THE HARNESS FAILED: %v", err), false
+		return "THE HARNESS FAILED: " + why, false
 	case found && r.Bug:
-		return "the seeded bug was found: " + err.Error(), true
+		return "the seeded bug was found: " + why, true
 	case found:
-		return "VIOLATION: " + err.Error(), false
+		return "VIOLATION: " + why, false
 	case r.Bug:
 		return "THE SEEDED BUG WAS NOT FOUND: " + r.Harness.Bug, false
 	}

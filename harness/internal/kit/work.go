@@ -19,8 +19,8 @@ import (
 type Work struct {
 	Name string // of this child's life: part of every id, so that ids are never used twice
 	V    *vault.Vault
-	C    *Child
-	Pad  int // bytes by which values are longer
+	Tell func(Ack) // Child.Ack, for a child
+	Pad  int       // bytes by which values are longer
 
 	n atomic.Int64
 }
@@ -32,7 +32,7 @@ func (w *Work) id() string { return fmt.Sprintf("%s-%d", w.Name, w.n.Add(1)) }
 func (w *Work) op() *vault.Operator { return w.V.Operator("harness") }
 
 func (w *Work) ack(a Ack, err error) error {
-	w.C.Ended(a, err)
+	w.Tell(Ended(a, err))
 	return err
 }
 
