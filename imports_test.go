@@ -46,6 +46,7 @@ var below = map[string][]string{
 var nested = map[string][]string{
 	"audit/otelaudit": {"audit"},
 	"examples":        nil,
+	"harness":         nil,
 }
 
 // external is every module outside the standard library that the root module may import, each with its reason.
@@ -224,6 +225,8 @@ func TestImportsSeeded(t *testing.T) {
 		{"backend/kms", pkg{imports: []string{"github.com/stretchr/testify/assert"}}, "backend/kms imports github.com/stretchr/testify/assert"},
 		{"vault", pkg{imports: []string{"golang.org/x/model"}}, "vault imports golang.org/x/model"},
 		{"vault", pkg{testImports: []string{module + "/examples/a"}}, "a test of vault imports " + module + "/examples/a"},
+		{"vault", pkg{imports: []string{module + "/harness/a"}}, "vault imports " + module + "/harness/a"},
+		{"vault", pkg{testImports: []string{module + "/harness/a"}}, "a test of vault imports " + module + "/harness/a"},
 		{"vault", pkg{testImports: []string{"github.com/joho/godotenv"}}, "a test of vault imports github.com/joho/godotenv"},
 		{"util", pkg{}, "util is not named in the rules"},
 		{"audit/otelaudit", pkg{imports: []string{module + "/vault"}}, "audit/otelaudit imports " + module + "/vault"},

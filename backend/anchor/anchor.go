@@ -73,9 +73,9 @@ func (a *Anchor) load(ctx context.Context) (audit.Head, error) {
 	return a.parse(rows[0].Data)
 }
 
-// Advance moves the anchor from one head to a later one, and returns nil when the store has it durably. If the anchor is
-// not at from, that is vault.ErrConflict and nothing changed: Load tells where it is. It never goes back: a head that is not
-// larger is vault.ErrInvalid. A store that holds anything but anchors is vault.ErrInvalid too, or vault.ErrTampered where it
+// Advance moves the anchor from one head to another, and returns nil when the store has it durably. If the anchor is
+// not at from, that is vault.ErrConflict and nothing changed: Load tells where it is. The other head is a later one, but for
+// vault.Restore, which may go back. One of no size, or of no change, is vault.ErrInvalid. A store that holds anything but anchors is vault.ErrInvalid too, or vault.ErrTampered where it
 // has lost some. After any other error the outcome is open, as that of the store's Update.
 func (a *Anchor) Advance(ctx context.Context, from, to audit.Head) error {
 	if err := a.advance(ctx, from, to); err != nil {
@@ -88,8 +88,8 @@ func (a *Anchor) advance(ctx context.Context, from, to audit.Head) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if from.Size < 0 || to.Size <= from.Size {
-		return fmt.Errorf("%w: from size %d to %d is not forward", vault.ErrInvalid, from.Size, to.Size)
+	if from.Size < 0 || to.Size < 1 || to == from {
+		return fmt.Errorf("%w: from size %d to %d is no advance", vault.ErrInvalid, from.Size, to.Size)
 	}
 	asked, fits := false, false
 	err := a.store.Update(ctx, 0, func(rows []vault.Row) (vault.Batch, error) {
