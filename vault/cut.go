@@ -29,7 +29,11 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 		if h, err = v.catchUp(ctx); err != nil || h.first == 0 {
 			return h, audit.Tree{}, err
 		}
+		if err = v.enter(); err != nil {
+			return h, audit.Tree{}, err
+		}
 		edge, err = v.readCut(ctx)
+		v.leave()
 		if err != nil || edge.Head().Size == h.first {
 			return h, edge, err
 		}
@@ -38,10 +42,6 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 }
 
 func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
-	if err := v.enter(); err != nil {
-		return audit.Tree{}, err
-	}
-	defer v.leave()
 	var rows []Row
 	err := contain(func() (err error) { // the store may be a user's own
 		rows, err = v.store.Rows(ctx, cutKey, 1)

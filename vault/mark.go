@@ -90,7 +90,14 @@ func (v *core) mustContain(ctx context.Context, old audit.Head, where string) er
 	if old.Size > h.log.Size {
 		return fmt.Errorf("%w: %s knows %d records, the log has %d", ErrRollback, where, old.Size, h.log.Size)
 	}
-	got, err := h.tree.HeadAt(old.Size, audit.Tree{}, func(from int64, n int) ([][]byte, error) { return v.readLines(ctx, from, n) })
+	var edge audit.Tree
+	if h.first > 0 {
+		var err error
+		if edge, err = v.readCut(ctx); err != nil || old.Size < edge.Head().Size { // archived just now
+			return err
+		}
+	}
+	got, err := h.tree.HeadAt(old.Size, edge, func(from int64, n int) ([][]byte, error) { return v.readLines(ctx, from, n) })
 	if tampered := (*audit.TamperError)(nil); errors.As(err, &tampered) {
 		return fmt.Errorf("%w: %w", ErrTampered, err)
 	}

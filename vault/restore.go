@@ -143,10 +143,7 @@ func (b *batch) killCredentials() {
 		key.Revoked = true
 		b.write(k, &key)
 	}
-	b.head.reset = b.seq()
-	for _, k := range b.dropWritten(b.head.reset) {
-		b.sealed = append(b.sealed, Row{k.String(), b.seq(), nil})
-	}
+	b.reset()
 }
 
 // forceAnchor moves the anchor to the head of the restored log, whatever it holds.
