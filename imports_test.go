@@ -32,7 +32,7 @@ var below = map[string][]string{
 	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
 	"backend":               {},
 	"backend/memory":        {"vault", "backend/internal/rows"},
-	"backend/file":          {"vault", "backend/internal/disk", "backend/internal/rows"},
+	"backend/file":          {"vault", "internal/journal", "backend/internal/disk", "backend/internal/rows"},
 	"backend/sqlite":        {"vault", "backend/internal/disk"},
 	"backend/kms":           {"vault", "backend/internal/disk"},
 	"backend/anchor":        {"audit", "vault"},

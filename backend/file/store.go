@@ -36,9 +36,10 @@ type Store struct {
 	mu     sync.Mutex
 	closed bool
 	rows   rows.Set
-	j      *journal
+	j      *segment
 	first  int64 // lowest line kept
 	size   int64 // number of lines, dropped ones included
+	page   *page // where the last answer of Lines ended, nil if one is being made
 }
 
 var _ vault.Store = (*Store)(nil)
@@ -51,7 +52,7 @@ func (s *Store) Close() (err error) {
 		s.turn <- struct{}{} // for good
 		s.mu.Lock()
 		s.closed = true
-		s.rows = rows.Set{}
+		s.rows, s.page = rows.Set{}, nil
 		s.mu.Unlock()
 		var errs []error
 		if s.head != nil {
