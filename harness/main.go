@@ -21,6 +21,7 @@ import (
 	"os/signal"
 
 	"github.com/keyward-go/keyward/harness/cycles"
+	"github.com/keyward-go/keyward/harness/disk"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
 	"github.com/keyward-go/keyward/harness/powercut"
@@ -33,6 +34,7 @@ var harnesses = []kit.Harness{
 	syscalls.Harness,
 	powercut.Harness,
 	cycles.Harness,
+	disk.Harness,
 }
 
 func main() {

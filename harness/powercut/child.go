@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	calls     = 24
-	callsLong = 200      // of every fourth history, with larger values: enough for a checkpoint while it runs
-	pad       = 48 << 10 // bytes
+	calls    = 24
+	callsBig = 44        // of a big history: enough for a checkpoint of SQLite's log, and for a compaction of the journal, while they run
+	pad      = 900 << 10 // bytes
 )
 
 func child(ctx context.Context, c *kit.Child) error {
@@ -27,8 +27,8 @@ func child(ctx context.Context, c *kit.Child) error {
 	c.Ack(kit.Ack{Op: kit.OpOpen})
 	w := &kit.Work{Name: fmt.Sprint("g", j.Generation), V: v, Tell: c.Ack}
 	n := calls
-	if j.History%4 == 3 {
-		n, w.Pad = callsLong, pad
+	if j.big() {
+		n, w.Pad = callsBig, pad
 	}
 	w.Script(ctx, n)
 	if j.Generation%2 == 1 {

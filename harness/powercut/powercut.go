@@ -35,13 +35,23 @@ var Harness = kit.Harness{
 }
 
 const (
-	generations = 3   // children of one history
-	imagesEach  = 100 // of one child
+	generations = 3 // children of one history
 	workers     = 2
 )
 
 // job is what a child is told.
 type job struct{ History, Generation int }
+
+// big reports whether its values are large, and so its images slow.
+func (j job) big() bool { return j.History%4 == 1 }
+
+// images is how many are made of one child's trace.
+func (j job) images() int {
+	if j.big() {
+		return 20
+	}
+	return 100
+}
 
 func run(ctx context.Context, r *kit.Run) (err error) {
 	c := &counts{}
@@ -70,7 +80,8 @@ func replay(ctx context.Context, r *kit.Run, c *counts, history int) error {
 	}
 	var before []kit.Ack
 	for generation := range generations {
-		n := min(imagesEach, r.Rounds-int(c.images.Load()))
+		j := job{history, generation}
+		n := min(j.images(), r.Rounds-int(c.images.Load()))
 		if n == 0 {
 			break
 		}
@@ -78,7 +89,7 @@ func replay(ctx context.Context, r *kit.Run, c *counts, history int) error {
 		if err != nil {
 			return err
 		}
-		calls, acks, err := record(ctx, r, dir, job{history, generation})
+		calls, acks, err := record(ctx, r, dir, j)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ type Book struct {
 
 	due         map[string]Ack // acknowledged, not yet seen in the log; by ID
 	links       map[string]*link
-	values      map[string]string // by path and version
+	values      map[string]string // that were put or seen, by path and version
+	there       map[string]int    // paths, and their newest version if it is not deleted
 	checkpoints [][]byte
 	fresh       []Ack // since the last Check, for probes
 }
@@ -34,7 +35,7 @@ type link struct {
 
 // NewBook is the book of a new vault.
 func NewBook() *Book {
-	return &Book{due: map[string]Ack{}, links: map[string]*link{}, values: map[string]string{}}
+	return &Book{due: map[string]Ack{}, links: map[string]*link{}, values: map[string]string{}, there: map[string]int{}}
 }
 
 // Add notes what a child has acknowledged. Two children that saw different values of one version are a Violation.
@@ -112,6 +113,13 @@ func (b *Book) record(r audit.Record) error {
 	if err := b.count(r); err != nil {
 		return err
 	}
+	switch {
+	case r.Outcome != audit.Granted:
+	case r.Op == "put":
+		b.there[r.Path] = r.Version
+	case r.Op == "delete": // all versions: Work.Delete
+		delete(b.there, r.Path)
+	}
 	if l := b.links[r.Target]; l != nil && r.Op == "revoke" && r.Outcome == audit.Granted {
 		l.revoked = true
 	}
@@ -163,7 +171,7 @@ func (b *Book) probe(ctx context.Context, v *vault.Vault) error {
 	for i := len(b.fresh) - 1; i >= 0; i-- {
 		a := b.fresh[i]
 		switch {
-		case a.Op == "put" && a.Outcome == Granted && puts < probes:
+		case a.Op == "put" && a.Outcome == Granted && puts < probes && a.Version == b.there[a.Path]:
 			puts++
 			it, err := op.Get(ctx, vault.Request{Path: a.Path, Version: a.Version})
 			if err != nil || it.Value.Reveal() != a.Value {

@@ -89,6 +89,12 @@ func (w *Work) Issue(ctx context.Context, uses int) (bearer, link string, err er
 	return bearer, link, w.ack(Ack{Op: "issue", ID: link, Link: link, Bearer: bearer}, nil)
 }
 
+// Delete removes every version.
+func (w *Work) Delete(ctx context.Context, path string) error {
+	id := w.id()
+	return w.ack(Ack{Op: "delete", ID: id, Path: path}, w.op().Delete(ctx, vault.Request{Path: path, Call: id}))
+}
+
 // Revoke ends a token.
 func (w *Work) Revoke(ctx context.Context, link string) error {
 	id := w.id()
@@ -101,7 +107,7 @@ func (w *Work) Checkpoint(ctx context.Context) error {
 	return w.ack(Ack{Op: OpCheckpoint, Value: string(text)}, err)
 }
 
-// Script makes n calls, always the same ones, one after the other. No error stops it.
+// Script makes n calls, always the same ones, one after the other; behind every twentieth it deletes what was put. No error stops it.
 func (w *Work) Script(ctx context.Context, n int) {
 	const path = "production/search/key"
 	var bearer, link string
@@ -125,6 +131,9 @@ func (w *Work) Script(ctx context.Context, n int) {
 			}
 		case 9:
 			w.Checkpoint(ctx)
+			if i%20 == 19 {
+				w.Delete(ctx, path)
+			}
 		}
 	}
 }
