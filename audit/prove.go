@@ -79,10 +79,7 @@ func (lines Lines) reader(edge Tree) tlog.HashReader {
 		slices.SortFunc(subtrees, func(a, b subtree) int { return cmp.Compare(a.from, b.from) })
 		hashes := make([]tlog.Hash, len(indexes))
 		for _, s := range subtrees {
-			t, ok := edge.below(s.from, s.level)
-			if !ok {
-				return nil, errArchived(s.from, edge.size)
-			}
+			t := edge.below(s.from, s.level)
 			if err := lines.each(s.from+t.size, s.to, func(line []byte) error { t.Append(line); return nil }); err != nil {
 				return nil, err
 			}
@@ -92,22 +89,17 @@ func (lines Lines) reader(edge Tree) tlog.HashReader {
 	})
 }
 
-// below returns the part of the edge that lies in the subtree of 2^level leaves at from, as a tree of its own. It reports
-// false if the edge has only a hash over more than the subtree.
-func (t *Tree) below(from int64, level int) (part Tree, ok bool) {
+// below returns the part of the edge that lies in the subtree of 2^level leaves at from, as a tree of its own.
+func (t *Tree) below(from int64, level int) (part Tree) {
 	switch size := t.size - from; {
-	case size <= 0:
-		return Tree{}, true // all of it comes later
-	case size >= 1<<level: // all of it is below, so it must be one of the edge's own subtrees
-		if t.size>>level&1 == 0 || t.size>>(level+1)<<(level+1) != from {
-			return Tree{}, false
-		}
+	case size <= 0: // all of it comes later
+	case size >= 1<<level: // all of it is below: a proof of what comes later asks for just the edge's own subtrees
 		part.edge[level], part.size = t.edge[level], 1<<level
 	default: // aligned as it is, it has the lower part of the edge
 		copy(part.edge[:level], t.edge[:level])
 		part.size = size
 	}
-	return part, true
+	return part
 }
 
 // each calls f with the lines from one number up to another, in order.

@@ -104,10 +104,7 @@ func (l *Log) Prove(ctx context.Context, seq int64, checkpoint []byte) (line []b
 	if seq < 0 || seq >= h.Size {
 		return nil, nil, fmt.Errorf("vault: prove: %w: the checkpoint covers records 0 to %d", ErrInvalid, h.Size-1)
 	}
-	begin, edge, err := l.core().begin(ctx)
-	if err == nil && seq < begin.first {
-		err = archived(begin.first)
-	}
+	_, edge, err := l.core().begin(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: prove: %w", err)
 	}
