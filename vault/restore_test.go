@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -60,13 +61,11 @@ func smallBackup(t testing.TB) (root vault.RootKey, text []byte) {
 	return d.root, backupOf(t, v)
 }
 
-// TestRestoreCut: a backup that ends early, at whatever byte, does not restore. All bytes but in short mode.
+// TestRestoreCut: a backup that ends early, at whatever byte, does not restore.
 func TestRestoreCut(t *testing.T) {
 	root, text := smallBackup(t)
-	cutSurvives := 0
 	for n := 0; n < len(text); n += step(7) {
 		mustNotRestore(t, fmt.Sprint("cut at ", n), root, text[:n], vault.ErrTampered)
-		cutSurvives++
 	}
 	for at, line := range bytes.SplitAfter(text, []byte("\n")) { // and at each line
 		i := bytes.Index(text, line)
@@ -76,27 +75,27 @@ func TestRestoreCut(t *testing.T) {
 			mustNotRestore(t, fmt.Sprint("twice line ", at), root, slices.Insert(bytes.Clone(text), i, line...), vault.ErrTampered)
 		}
 	}
-	if v := restored(t, root, text); v == nil || cutSurvives == 0 {
-		t.Error("nothing was tried")
-	}
+	restored(t, root, text)
 }
 
 // TestRestoreFlips: nor one of which a bit was changed.
 func TestRestoreFlips(t *testing.T) {
 	root, text := smallBackup(t)
-	for i := 0; i < 8*len(text); i += step(7 * 13) {
+	for i := 0; i < 8*len(text); i += step(7 * 11) {
 		bad := bytes.Clone(text)
 		bad[i/8] ^= 1 << (i % 8)
 		mustNotRestore(t, fmt.Sprint("bit ", i), root, bad, vault.ErrTampered)
 	}
 }
 
+var everyBit = flag.Bool("everybit", false, "cut and flip a backup at every byte and bit")
+
 // step is 1 in the long form of a sweep.
 func step(short int) int {
-	if testing.Short() {
-		return short
+	if *everyBit {
+		return 1
 	}
-	return max(1, short/4)
+	return short
 }
 
 // parts is a backup taken apart, so that a test changes it as one would who knows the format.
@@ -248,8 +247,12 @@ func TestRestoreTampered(t *testing.T) {
 		"a keyring in the middle": func(p parts) parts { p.add(*p.row("keyring")); return p },
 		"the keyring of another":  func(p parts) parts { *p.row("keyring") = *other.row("keyring"); return p },
 		"the vault of another":    func(p parts) parts { p.header = other.header; return p },
+		"the mark of another": func(p parts) parts {
+			p.header = append(bytes.Clone(p.header[:63]), other.header[63:]...)
+			return p
+		},
 		"a cut": func(p parts) parts {
-			p.header = bytes.Replace(p.header, []byte(`"first":0`), []byte(`"first":2`), 1)
+			p.body[0].Rows = append(p.body[0].Rows, vault.Row{Key: "cut", Seq: 1, Data: []byte(`{"edge":"AAAAAAAAAAA"}`)})
 			return p
 		},
 		"a mark of a restore":   func(p parts) parts { p.add(vault.Row{Key: "restore", Seq: 1, Data: []byte(`{}`)}); return p },
@@ -348,8 +351,8 @@ func TestRestoreCrash(t *testing.T) {
 	v, err := vault.Open(context.Background(), vault.Config{Store: d.store(t), Root: d.root})
 	must(t, err)
 	defer v.Close()
-	for i := range 3 {
-		mustPut(t, v.Operator("keeper"), fmt.Sprint("production/large/", i), strings.Repeat("x", 1<<20))
+	for i := range 8 {
+		mustPut(t, v.Operator("keeper"), fmt.Sprint("production/large/", i), strings.Repeat("x", 400<<10))
 	}
 	text := backupOf(t, v)
 	for _, f := range storeFaults() {
