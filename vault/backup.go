@@ -47,7 +47,7 @@ type backup struct {
 	v     *core
 	ctx   context.Context
 	out   *backupWriter
-	cut   int64           // lowest line that is kept
+	head  head            // at which the copy began
 	tree  audit.Tree      // of the lines written
 	since int64           // rows of earlier lines are read in pages, the others come with the head
 	lost  map[rowKey]bool // versions that were deleted before their value could be read
@@ -58,7 +58,7 @@ func (b *backup) run() error {
 	if err != nil {
 		return err
 	}
-	b.cut, b.tree, b.since = h.first, edge, h.log.Size
+	b.head, b.tree, b.since = h, edge, h.log.Size
 	for _, step := range []func() error{
 		b.opening,
 		func() error { return b.lines(b.since) },
@@ -77,9 +77,10 @@ func (b *backup) run() error {
 // opening writes what a restore needs first: the keyring and, if the log does not begin with record 0, the row that says
 // where it does.
 func (b *backup) opening() error {
-	err := b.out.header(backupHeader{backupFormat, b.v.keys().id.String(), b.cut})
+	ring := b.v.keys()
+	err := b.out.header(backupHeader{backupFormat, ring.id.String(), b.head.appendMark(nil, ring.sub(labelMark))})
 	keys := []string{keyringKey, cutKey}
-	if b.cut == 0 {
+	if b.head.first == 0 {
 		keys = keys[:1]
 	}
 	for _, key := range keys {

@@ -22,7 +22,7 @@ const (
 type backupHeader struct {
 	Backup int    `json:"backup"`
 	Vault  string `json:"vault"`
-	First  int64  `json:"first"` // number of the first line of the log
+	Mark   []byte `json:"mark"` // of the head at which the copy began: it proves where the log begins
 }
 
 type backupEnd struct {

@@ -43,7 +43,7 @@ func (r *backupReader) header() (h backupHeader, id vaultID, err error) {
 		return h, id, fmt.Errorf("%w: the backup has format %d, this program knows %d: use a newer keyward", ErrInvalid, h.Backup, backupFormat)
 	}
 	b, err := hex.DecodeString(h.Vault)
-	if again, _ := json.Marshal(h); err != nil || len(b) != len(id) || h.Backup != backupFormat || h.First < 0 || string(again) != string(text) {
+	if again, _ := json.Marshal(h); err != nil || len(b) != len(id) || h.Backup != backupFormat || string(again) != string(text) {
 		return h, id, r.changed("does not begin one")
 	}
 	return h, vaultID(b), nil

@@ -24,10 +24,9 @@ type restore struct {
 	ctx   context.Context
 	root  RootKey
 	in    *backupReader
-	b     *batch // for its MACs
-	id    vaultID
-	first int64      // lowest line that is kept
-	cut   []Row      // that says so, if it is not 0
+	b     *batch     // for its MACs
+	began head       // at which the copy began
+	cut   []Row      // where the log begins, if not with record 0
 	next  int64      // number of the next line
 	tree  audit.Tree // of the lines read
 	head  Row
@@ -72,26 +71,24 @@ func (r *restore) opening() error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	want := 1
-	if header.First > 0 {
-		want = 2
-	}
-	if len(rows) != want || len(lines) > 0 || rows[0].Key != keyringKey {
+	if len(rows) == 0 || len(lines) > 0 || rows[0].Key != keyringKey {
 		return r.in.changed("does not hold the keyring")
-	}
-	if header.First > 0 {
-		if r.tree, err = parseCut(rows[1]); err != nil || r.tree.Head().Size != header.First {
-			return r.in.changed("does not say where the log begins")
-		}
-		r.cut = rows[1:]
 	}
 	keys, err := openKeyringRow(r.ctx, r.root, id, rows[0].Data)
 	if err != nil {
 		return err
 	}
+	if r.began, err = keys.parseMark(header.Mark); err != nil || r.began.id != id {
+		return r.in.changed("follows the beginning of another")
+	}
+	if r.cut = rows[1:]; len(r.cut) > 0 {
+		r.tree, err = parseCut(r.cut[0])
+	}
+	if err != nil || len(r.cut) > 1 || len(r.cut) > 0 != (r.began.first > 0) || r.tree.Head().Size != r.began.first {
+		return r.in.changed("does not say where the log begins")
+	}
 	r.v.use(keys)
 	r.b = r.v.newBatch()
-	r.id, r.first = id, header.First
 	return nil
 }
 
@@ -101,8 +98,8 @@ func (r *restore) begin() error {
 	if err := r.write(Batch{Rows: append(mark, r.cut...)}); err != nil {
 		return err
 	}
-	for r.next < r.first {
-		dropped := make([][]byte, min(maxBatch, r.first-r.next))
+	for r.next < r.began.first {
+		dropped := make([][]byte, min(maxBatch, r.began.first-r.next))
 		for i := range dropped {
 			dropped[i] = []byte(`{}`)
 		}
@@ -115,7 +112,7 @@ func (r *restore) begin() error {
 
 // write commits a part. Lines below the first of the log are dropped one part later.
 func (r *restore) write(part Batch) error {
-	part.First, part.Keep = r.next, min(r.next, r.first)
+	part.First, part.Keep = r.next, min(r.next, r.began.first)
 	ran := errNoUpdate
 	err := contain(func() error { // the store may be a user's own
 		return r.v.store.Update(r.ctx, r.next, func(changed []Row) (Batch, error) {
@@ -188,7 +185,7 @@ func (r *restore) check() error {
 		return err
 	}
 	v := r.v
-	if h.id != r.id || h.first != r.first || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.log.Size {
+	if h.id != r.began.id || h.first != r.began.first || h.log.Size < r.began.log.Size || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.log.Size {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
 	v.dropGone(head{}, h)
