@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/prf"
+
+	"github.com/keyward-go/keyward/audit"
 )
 
 const (
@@ -45,7 +47,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+	if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last != (audit.Head{})) {
 		return nil, fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
 	}
 	if len(rows) == 0 {
