@@ -26,54 +26,75 @@ type anchored struct {
 	v     *core
 	gate  *gate
 	store Anchor
-	last  audit.Head // what the anchor held when this process last knew
+	last  audit.Head // what the anchor held when this process last knew; once the vault is open, a head that the log contains
+	past  head       // of the last batch that it covered, or of Open: the log need not be compared again up to there
 }
 
 // swaps is how often one batch tries: every lost swap is another process that has moved the anchor on.
 const swaps = 100
 
-// advance returns nil when the anchor holds the head, or one behind it in the same log. A log that does not contain what the
-// anchor holds is a fork, or was rolled back: nothing is committed to it any more.
-func (a *anchored) advance(ctx context.Context, to audit.Head) error {
-	for range swaps {
+// advance returns nil when the anchor has held the head, or one behind it in the same log. It never moves the anchor back:
+// another process may have moved it past a batch that was waiting here. A log that does not contain what the anchor holds is
+// a fork, or was rolled back: nothing is committed to it any more.
+func (a *anchored) advance(ctx context.Context, to head) error {
+	for try := 0; a.last.Size < to.log.Size; try++ {
+		if try == swaps {
+			return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
+		}
 		from := a.last
-		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to) })
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
 		if err == nil {
-			a.last = to
-			return nil
+			a.last = to.log
+			break
 		}
 		if !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("anchor: %w", err)
 		}
-		if err := a.load(ctx); err != nil {
-			return fmt.Errorf("anchor: %w", err)
-		}
-		if err := a.v.update(ctx, a.v.newBatch()); err != nil { // what it holds may be another process's
-			return fmt.Errorf("anchor: %w", err)
-		}
-		if err := a.v.mustContain(ctx, a.last, "the anchor"); err != nil {
-			if errors.Is(err, ErrRollback) {
-				a.v.stop(err)
-			}
+		if err := a.follow(ctx); err != nil {
 			return err
 		}
-		if a.last.Size >= to.Size {
-			return nil
-		}
 	}
-	return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
+	a.past = to
+	return nil
 }
 
-func (a *anchored) load(ctx context.Context) error {
-	var h audit.Head // not a.last: a call that was given up may still write
+// follow learns what the anchor holds. Only what has been compared with the log is taken as what to swap from.
+func (a *anchored) follow(ctx context.Context) error {
+	held, err := a.load(ctx)
+	if err == nil {
+		err = a.v.update(ctx, a.v.newBatch()) // what it holds may be another process's
+	}
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	if err := a.check(ctx, held); err != nil {
+		if errors.Is(err, ErrRollback) {
+			a.v.stop(err)
+		}
+		return err
+	}
+	a.last = held
+	return nil
+}
+
+// check holds the log against what the anchor holds. One that holds nothing, because it is new or has forgotten, is told.
+func (a *anchored) check(ctx context.Context, held audit.Head) error {
+	if held == (audit.Head{}) {
+		return nil
+	}
+	return a.v.mustContain(ctx, held, a.past, "the anchor")
+}
+
+func (a *anchored) load(ctx context.Context) (audit.Head, error) {
+	var h audit.Head
 	err := a.gate.do(ctx, func(ctx context.Context) (err error) {
 		h, err = a.store.Load(ctx)
 		return err
 	})
-	if err == nil {
-		a.last = h
+	if err != nil {
+		return audit.Head{}, err // h is not looked at: a call that was given up may still write
 	}
-	return err
+	return h, nil
 }
 
 // stop ends all commits of this process: the log is not the one that others know.
@@ -86,12 +107,12 @@ func (v *core) stop(why error) {
 }
 
 // openAnchor asks the anchor, if there is one, which head the log must contain.
-func (v *core) openAnchor(ctx context.Context, store Anchor) error {
+func (v *core) openAnchor(ctx context.Context, store Anchor) (err error) {
 	if store == nil {
 		return nil
 	}
 	v.anchor = &anchored{v: v, gate: newGate(), store: store}
-	if err := v.anchor.load(ctx); err != nil {
+	if v.anchor.last, err = v.anchor.load(ctx); err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	return nil
@@ -102,10 +123,8 @@ func (v *core) checkAnchor(ctx context.Context) error {
 	if v.anchor == nil {
 		return nil
 	}
-	if held := v.anchor.last; held.Size > 0 {
-		if err := v.mustContain(ctx, held, "the anchor"); err != nil || held == v.state.head.log {
-			return err
-		}
+	if err := v.anchor.check(ctx, v.anchor.last); err != nil {
+		return err
 	}
-	return v.anchor.advance(ctx, v.state.head.log)
+	return v.anchor.advance(ctx, v.state.head)
 }

@@ -35,7 +35,7 @@ type released struct {
 	calls   []*call
 	outcome []error
 	records []audit.Record
-	head    audit.Head
+	head    head
 }
 
 func newReleaser(cfg Config, anchor *anchored) *releaser {
@@ -61,7 +61,7 @@ func (v *core) deliver(b *batch) {
 		}
 		return
 	}
-	v.releaser.batches <- released{slices.Clone(b.calls), slices.Clone(b.outcome), b.records(), b.head.log}
+	v.releaser.batches <- released{slices.Clone(b.calls), slices.Clone(b.outcome), b.records(), b.head}
 }
 
 func (r *releaser) run() {
@@ -104,7 +104,7 @@ func (r *releaser) ask(records []audit.Record) error {
 	return first
 }
 
-func (r *releaser) move(to audit.Head) error {
+func (r *releaser) move(to head) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	return r.anchor.advance(ctx, to)

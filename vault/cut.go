@@ -32,13 +32,21 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 		if err = v.enter(); err != nil {
 			return h, audit.Tree{}, err
 		}
-		edge, err = v.readCut(ctx)
+		edge, err = v.edge(ctx, h.first)
 		v.leave()
 		if err != nil || edge.Head().Size == h.first {
 			return h, edge, err
 		}
 	}
 	return h, audit.Tree{}, fmt.Errorf("%w: the log does not begin where its head says", ErrTampered)
+}
+
+// edge is the tree where a log begins that has first as its lowest line, or where it begins by now.
+func (v *core) edge(ctx context.Context, first int64) (audit.Tree, error) {
+	if first == 0 {
+		return audit.Tree{}, nil
+	}
+	return v.readCut(ctx)
 }
 
 func (v *core) readCut(ctx context.Context) (audit.Tree, error) {

@@ -230,3 +230,33 @@ func RecodeHead(data []byte) ([]byte, error) {
 	m := headMAC{Hash: hmac.New(sha256.New, mac)}
 	return h.append(nil, &m, sum{})
 }
+
+// RecodeMark parses the fields of a mark and writes them again. What is parsed comes back from a whole mark too.
+func RecodeMark(k *keyring, fields []byte) ([]byte, error) {
+	var h head
+	if err := h.parseFields(fields); err != nil {
+		return nil, err
+	}
+	mark := h.appendMark(nil, k.sub(labelMark))
+	g, err := k.parseMark(mark)
+	if err == nil && g != h {
+		err = fmt.Errorf("the mark gives another head")
+	}
+	return mark[:headFields], err
+}
+
+// ParseMark is the check of what a head file holds.
+func ParseMark(k *keyring, mark []byte) error {
+	_, err := k.parseMark(mark)
+	return err
+}
+
+const HeadFields = headFields
+
+func NewKeyring() *keyring {
+	k, _, err := newKeyring()
+	if err != nil {
+		panic(err)
+	}
+	return k
+}

@@ -75,29 +75,35 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	if err != nil || late && m.log.Size > h.log.Size {
 		return err
 	}
-	return v.mustContain(ctx, m.log, "the head file")
+	return v.mustContain(ctx, m.log, head{}, "the head file")
 }
 
 // mustContain is ErrRollback unless the log, up to the head as this process knows it, has had the given head. What was
-// archived is not there to be asked.
-func (v *core) mustContain(ctx context.Context, old audit.Head, where string) error {
+// archived is not there to be asked. past is a head of this log, or none: what is below it is not read if the given one is not.
+func (v *core) mustContain(ctx context.Context, old audit.Head, past head, where string) error {
 	v.mu.RLock()
 	h := v.state.head
 	v.mu.RUnlock()
-	if old.Size < h.first {
+	if old.Size > 0 && old.Size < h.first {
 		return nil
 	}
-	if old.Size > h.log.Size {
+	if old.Size < 1 || old.Size > h.log.Size {
 		return fmt.Errorf("%w: %s knows %d records, the log has %d", ErrRollback, where, old.Size, h.log.Size)
 	}
-	var edge audit.Tree
-	if h.first > 0 {
+	edge := past.tree
+	if past.log.Size > old.Size || past.log.Size < h.first {
 		var err error
-		if edge, err = v.readCut(ctx); err != nil || old.Size < edge.Head().Size { // archived just now
+		if edge, err = v.edge(ctx, h.first); err != nil || old.Size < edge.Head().Size { // archived just now
 			return err
 		}
 	}
-	got, err := h.tree.HeadAt(old.Size, edge, func(from int64, n int) ([][]byte, error) { return v.readLines(ctx, from, n) })
+	got, err := h.tree.HeadAt(old.Size, edge, func(from int64, n int) ([][]byte, error) {
+		lines, err := v.readLines(ctx, from, n)
+		if err == nil && len(lines) == 0 {
+			err = fmt.Errorf("%w: the log ends before its head", ErrTampered)
+		}
+		return lines, err
+	})
 	if tampered := (*audit.TamperError)(nil); errors.As(err, &tampered) {
 		return fmt.Errorf("%w: %w", ErrTampered, err)
 	}

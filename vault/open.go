@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/keyward-go/keyward/audit"
 )
 
 const (
@@ -27,7 +29,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+		if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last != (audit.Head{})) {
 			return fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
 		}
 		if len(rows) == 0 {
@@ -46,14 +48,15 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	})
 }
 
-// loadSettled is load, again if the keys were rotated between two looks at the store.
+// loadSettled is load, again each time the keys were rotated between two looks at the store.
 func (v *core) loadSettled(ctx context.Context, root RootKey) error {
 	err := v.load(ctx, root)
-	for range tries {
-		if err == errFollow {
-			v.state = newState()
-			err = v.load(ctx, root)
+	for range 20 {
+		if err != errFollow {
+			break
 		}
+		v.state = newState()
+		err = v.load(ctx, root)
 	}
 	return err
 }

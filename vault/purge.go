@@ -39,8 +39,8 @@ func (l *lives) ripen(end int64) int {
 // sort forgets what is stale and puts the earliest first.
 func (l *lives) sort(s *state) {
 	l.dead = slices.DeleteFunc(l.dead, func(e life) bool {
-		r, _ := s.rows[e.key].row.(*tokenRow)
-		return r == nil || r.Expires != e.end
+		r, ok := s.rows[e.key].row.(*tokenRow)
+		return !ok || r.Expires != e.end
 	})
 	slices.SortFunc(l.dead, func(a, b life) int { return cmp.Compare(a.end, b.end) })
 }
@@ -66,12 +66,14 @@ func (b *batch) purge() {
 	if l.ripen(b.now.Unix()) < purgeAt {
 		return
 	}
-	if l.sort(b.state); len(l.dead) < purgeAt {
+	l.sort(b.state)
+	dead := b.stillThere(l.dead)
+	if len(dead) < purgeAt {
 		return
 	}
 	before := b.now.Unix()
-	if len(l.dead) > purgeAt {
-		before = max(l.dead[purgeAt].end, l.dead[0].end+1) // those of one second go together
+	if len(dead) > purgeAt {
+		before = max(dead[purgeAt].end, dead[0].end+1) // those of one second go together
 	}
 	gone := b.dropEnded(before)
 	b.head.purged = before
@@ -82,6 +84,17 @@ func (b *batch) purge() {
 	b.purged.record = audit.Record{Op: opPurge.name, Outcome: audit.Granted, Count: len(gone), Detail: `{"before":"` + fromUnix(before).Format(time.RFC3339) + `"}`}
 	b.purged.writeRecord()
 	b.append(b.purged)
+}
+
+// stillThere leaves out what this batch has removed already, as another process did, or has written anew. The index keeps
+// both: the batch may fail.
+func (b *batch) stillThere(dead []life) (there []life) {
+	for _, e := range dead {
+		if r, ok := b.get(e.key).row.(*tokenRow); ok && r.Expires == e.end {
+			there = append(there, e)
+		}
+	}
+	return there
 }
 
 // dropEnded stages the removal of every row of a token that ended before a time.

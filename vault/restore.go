@@ -73,7 +73,7 @@ func detailOf(h audit.Head) *headDetail { return &headDetail{h.Size, h.Root[:]} 
 
 func (v *core) restoredDetail(was audit.Head, mark []byte) (string, error) {
 	d := restoreDetail{Restored: *detailOf(was)}
-	if v.anchor != nil && v.anchor.last.Size > 0 {
+	if v.anchor != nil && v.anchor.last != (audit.Head{}) {
 		d.Anchor = detailOf(v.anchor.last)
 	}
 	if h, err := v.keys().parseMark(mark); err == nil {
@@ -151,16 +151,16 @@ func (v *core) forceAnchor(ctx context.Context) error {
 	if v.anchor == nil {
 		return nil
 	}
-	a, to := v.anchor, v.state.head.log
+	a, to := v.anchor, v.state.head
 	for range swaps {
 		from := a.last
-		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to) })
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
 		if err == nil {
-			a.last = to
+			a.last, a.past = to.log, to
 			return nil
 		}
 		if errors.Is(err, ErrConflict) {
-			err = a.load(ctx)
+			a.last, err = a.load(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
