@@ -2,7 +2,11 @@ module github.com/keyward-go/keyward/harness
 
 go 1.26.0
 
-require github.com/keyward-go/keyward v0.0.0-00010101000000-000000000000
+require (
+	github.com/anishathalye/porcupine v1.3.1
+	github.com/keyward-go/keyward v0.0.0-00010101000000-000000000000
+	golang.org/x/sys v0.50.0
+)
 
 require (
 	github.com/dustin/go-humanize v1.1.0 // indirect
@@ -21,7 +25,6 @@ require (
 	github.com/tink-crypto/tink-go/v2 v2.9.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
 	golang.org/x/mod v0.43.0 // indirect
-	golang.org/x/sys v0.50.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/keyward-go/keyward/harness/counts"
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
 	"github.com/keyward-go/keyward/harness/internal/kit"
@@ -35,6 +36,7 @@ var harnesses = []kit.Harness{
 	powercut.Harness,
 	cycles.Harness,
 	disk.Harness,
+	counts.Harness,
 }
 
 func main() {
