@@ -26,6 +26,7 @@ import (
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
 	"github.com/keyward-go/keyward/harness/powercut"
+	"github.com/keyward-go/keyward/harness/scale"
 	"github.com/keyward-go/keyward/harness/syscalls"
 )
 
@@ -37,6 +38,7 @@ var harnesses = []kit.Harness{
 	cycles.Harness,
 	disk.Harness,
 	counts.Harness,
+	scale.Harness,
 }
 
 func main() {
