@@ -23,6 +23,7 @@ import (
 	"github.com/keyward-go/keyward/harness/counts"
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
+	"github.com/keyward-go/keyward/harness/fuzz"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
 	"github.com/keyward-go/keyward/harness/powercut"
@@ -39,6 +40,7 @@ var harnesses = []kit.Harness{
 	disk.Harness,
 	counts.Harness,
 	scale.Harness,
+	fuzz.Harness,
 }
 
 func main() {
