@@ -260,3 +260,6 @@ func NewKeyring() *keyring {
 	}
 	return k
 }
+
+// Ripe is how many rows of dead tokens the last commit looked at.
+func Ripe(v *Vault) int { return len(v.core().state.lives.dead) }

@@ -5,6 +5,7 @@ package vault
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 
@@ -28,12 +29,14 @@ type life struct {
 
 func (l *lives) add(k rowKey, end int64) { heap.Push(&l.alive, life{end, k}) }
 
-// ripen counts the rows that ended before a time as dead, and says how many are.
-func (l *lives) ripen(end int64) int {
-	for len(l.alive) > 0 && l.alive[0].end < end {
+// ripen counts rows that ended before a time as dead, the earliest first, until so many are. It reports whether any was
+// added.
+func (l *lives) ripen(end int64, enough int) bool {
+	before := len(l.dead)
+	for len(l.alive) > 0 && l.alive[0].end < end && len(l.dead) < enough {
 		l.dead = append(l.dead, heap.Pop(&l.alive).(life))
 	}
-	return len(l.dead)
+	return len(l.dead) > before
 }
 
 // sort forgets what is stale and puts the earliest first.
@@ -63,11 +66,16 @@ func (e *ends) Pop() any {
 // every one drops the same by itself, when it reads in the head before which time they ended.
 func (b *batch) purge() {
 	l := &b.state.lives
-	if l.ripen(b.now.Unix()) < purgeAt {
+	l.ripen(b.now.Unix(), purgeAt+1) // not all: a million may have ended, and the store is locked
+	if len(l.dead) < purgeAt {
 		return
 	}
-	l.sort(b.state)
-	dead := b.stillThere(l.dead)
+	var dead []life
+	for more := true; more; {
+		l.sort(b.state)
+		dead = b.stillThere(l.dead)
+		more = len(dead) <= purgeAt && l.ripen(b.now.Unix(), len(l.dead)+purgeAt+1-len(dead))
+	}
 	if len(dead) < purgeAt {
 		return
 	}
@@ -99,7 +107,7 @@ func (b *batch) stillThere(dead []life) (there []life) {
 
 // dropEnded stages the removal of every row of a token that ended before a time.
 func (b *batch) dropEnded(before int64) (gone []rowKey) {
-	b.state.lives.ripen(before)
+	b.state.lives.ripen(before, math.MaxInt)
 	drop := func(k rowKey) {
 		if r, ok := b.get(k).row.(*tokenRow); ok && r.Expires < before {
 			b.remove(k)

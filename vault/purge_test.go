@@ -183,3 +183,26 @@ func TestPurgedRowPutBack(t *testing.T) {
 		t.Errorf("opened with %v", err)
 	}
 }
+
+// TestPurgeInSteps: a commit looks at about as many dead rows as it removes, however many there are.
+func TestPurgeInSteps(t *testing.T) {
+	b, clock := newBed(t), newSteppedClock()
+	v, _ := b.open(clock.use)
+	op := v.Operator("keeper")
+	mustPut(t, op, bedPath, "value")
+	const tokens = 5000
+	for i := range 10 {
+		usedTokens(t, op, tokens/10, time.Hour+time.Duration(i)*time.Second)
+	}
+	clock.add(3 * time.Hour)
+	for left := tokens; left > 1000; left -= 1000 { // the rows of two seconds: three are too many
+		mustIssue(t, op, reader(1))
+		if n := tokenRows(t, b); n != left-1000 {
+			t.Fatalf("%d rows are left of %d", n, left)
+		}
+		if n := vault.Ripe(v); n > 2*1024 {
+			t.Errorf("a commit looked at %d dead rows", n)
+		}
+	}
+	verifies(t, v)
+}
