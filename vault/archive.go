@@ -92,6 +92,7 @@ func (a *archive) find(ctx context.Context, v *core) error {
 	a.edge = s.tree
 	var now time.Time
 	v.look(func(w view) { now = w.now })
+	reset, since := s.head.reset, fromUnix(s.head.since) // what was issued before is dead, and a later time was wrong
 	found, alive := false, error(nil)
 	_, err = s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		if found {
@@ -101,6 +102,9 @@ func (a *archive) find(ctx context.Context, v *core) error {
 		if err != nil {
 			return false, fmt.Errorf("%w: record %d cannot be read", ErrTampered, seq)
 		}
+		if seq < reset && r.Time.After(since) {
+			r.Time = since
+		}
 		if found = !r.Time.Before(a.before); found {
 			a.cut = s.tree
 			return true, nil
@@ -109,7 +113,7 @@ func (a *archive) find(ctx context.Context, v *core) error {
 		if err != nil {
 			return false, err
 		}
-		if issued && alive == nil && now.Before(l.Expires) {
+		if issued && alive == nil && seq >= reset && now.Before(l.Expires) {
 			alive = fmt.Errorf("%w: record %d, of %s, issued a token that lives until %s: archive before the one, or after the other",
 				ErrInvalid, seq, r.Time.Format(time.RFC3339), l.Expires.Format(time.RFC3339))
 		}

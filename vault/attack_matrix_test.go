@@ -68,12 +68,31 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Claims": onSession("", nil, func(s door) error { _, err := s.Claims(ctx); return err }),
 		"Token":  onSession("", nil, func(s door) error { _ = s.Token(); return nil }),
 
-		"SetPolicy": onOperator("policy", func(o *vault.Operator) error { return o.SetPolicy(ctx, attackPath, vault.Policy{}, "") }),
-		"Freeze":    onOperator("freeze", func(o *vault.Operator) error { return o.Freeze(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
-		"Thaw":      onOperator("thaw", func(o *vault.Operator) error { return o.Thaw(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
-		"Whose":     onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
-		"Tokens":    onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
-		"Keys":      onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
+		"SetPolicy":  onOperator("policy", func(o *vault.Operator) error { return o.SetPolicy(ctx, attackPath, vault.Policy{}, "") }),
+		"Freeze":     onOperator("freeze", func(o *vault.Operator) error { return o.Freeze(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
+		"Thaw":       onOperator("thaw", func(o *vault.Operator) error { return o.Thaw(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
+		"Whose":      onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
+		"Tokens":     onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
+		"Keys":       onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
+		"RotateKeys": onOperator("rotate", func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) }),
+		"SetRoot":    onOperator("root", func(o *vault.Operator) error { return o.SetRoot(ctx, attackRoot(1), "") }),
+		"ResetClock": onOperator("clock", func(o *vault.Operator) error {
+			if err := o.ResetClock(ctx, ""); !errors.Is(err, vault.ErrConflict) { // an operator may, and there is nothing to undo
+				return err
+			}
+			return nil
+		}),
+		"Destroy": onOperator("destroy", func(o *vault.Operator) error {
+			return o.Destroy(ctx, vault.Request{Path: attackPath, Version: 1})
+		}),
+		"Backup": onOperator("backup", func(o *vault.Operator) error {
+			var b bytes.Buffer
+			err := o.Backup(ctx, &b, "")
+			if (b.Len() > 0) != (err == nil) {
+				return errors.New("a backup beside an error")
+			}
+			return err
+		}),
 		"Archive": onOperator("archive", func(o *vault.Operator) error {
 			var w bytes.Buffer
 			if err := o.Archive(ctx, time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), &w, ""); err != nil && w.Len() > 0 {

@@ -17,9 +17,11 @@ type batch struct {
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	said     []rowKey // rows that now say what this process refuses because it could not be said before
-	sealed   []Row    // values to write or remove, rows to remove, and other rows that decide nothing
+	sealed   []Row    // values and keyrings to write or remove, rows to remove, and other rows that decide nothing
 	keep     int64    // lines below it are dropped
 	purged   *call    // whose record says that rows of dead tokens are removed
+	ring     *keyring // that this batch brings, if it does
+	scrub    bool     // what is removed is to leave no bytes behind
 	head     head
 	sum      sum
 	buf      []byte
@@ -29,6 +31,8 @@ type batch struct {
 	rowMAC   hash.Hash
 	headMAC  headMAC
 	headRow  []byte
+	markMAC  hash.Hash // nil without a head file
+	mark     []byte
 	rows     []Row
 	inside   error // why update failed
 	unsure   bool  // whether the batch was committed is not known
@@ -36,7 +40,10 @@ type batch struct {
 }
 
 func (v *core) newBatch() *batch {
-	b := &batch{rowMAC: v.keys.sub(labelRow), headMAC: headMAC{Hash: v.keys.sub(labelHead)}}
+	b := &batch{rowMAC: v.keys().sub(labelRow), headMAC: headMAC{Hash: v.keys().sub(labelHead)}}
+	if v.marks {
+		b.markMAC = v.keys().sub(labelMark)
+	}
 	b.update = func(changed []Row) (out Batch, err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -63,12 +70,15 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
 	b.outcome, b.recorded, b.keep, b.purged = b.outcome[:0], b.recorded[:0], 0, nil
-	b.head, b.sum = v.state.head, v.state.sum
+	b.head, b.sum, b.ring, b.scrub = v.state.head, v.state.sum, nil, false
 	b.view = v.view(now, &b.over)
 	if err := b.catchUp(changed); err != nil {
 		return err
 	}
-	b.now, b.behind = now.after(b.head.time)
+	if b.head.reset != v.state.head.reset { // the clock was wrong, and this process may have begun then
+		b.read.steady = b.read.wall
+	}
+	b.now, b.behind = b.read.after(b.head.time)
 	b.first = b.head.first
 	return nil
 }
@@ -79,18 +89,20 @@ func (b *batch) catchUp(changed []Row) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	var mac []byte
+	var mac, ring []byte
 	before := b.head
 	for _, r := range changed {
 		switch r.Key {
-		case keyringKey, cutKey:
+		case cutKey:
 			continue
+		case keyringKey:
+			ring = r.Data
 		case headKey:
 			h, m, err := parseHead(r.Data)
 			if err != nil {
 				return err
 			}
-			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation != before.generation || r.Seq != h.log.Size-1 ||
+			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation < before.generation || r.Seq != h.log.Size-1 ||
 				h.reset < before.reset || h.reset == before.reset && (h.time.Before(before.time) || h.purged < before.purged) {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
@@ -113,7 +125,10 @@ func (b *batch) catchUp(changed []Row) error {
 	if b.head.purged != before.purged {
 		b.dropEnded(b.head.purged)
 	}
-	return b.headMAC.verify(&b.head, b.sum, mac)
+	if err := b.headMAC.verify(&b.head, b.sum, mac); err != nil {
+		return err
+	}
+	return b.follow(ring)
 }
 
 // put stages a row as it is stored.
@@ -146,11 +161,14 @@ func (b *batch) seq() int64 { return b.head.log.Size + int64(len(b.lines)) }
 func (b *batch) run(c *call) {
 	p, r := c.plan, c.refused
 	if !c.verbatim {
-		c.who.lookUp(b.view)
-		p, r = decide(b.view, c)
+		moved := c.generation != b.head.generation // proved, opened or sealed with former keys
+		if !moved {
+			c.who.lookUp(b.view)
+			p, r = decide(b.view, c)
+		}
 		// What was refused on old rows, or opened or sealed by them, has to be done again.
-		if r == nil && (c.refused != nil || p.sight != c.plan.sight) {
-			if c.try < tries {
+		if moved || r == nil && (c.refused != nil || p.sight != c.plan.sight) {
+			if c.try < tries+int(b.head.generation-c.born) {
 				b.end(errAgain, false)
 				return
 			}
@@ -218,9 +236,12 @@ func (b *batch) finish() (Batch, error) {
 		return Batch{}, nil
 	}
 	b.purge()
-	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep}
+	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep, Scrub: b.scrub}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
+		if e.row == nil {
+			continue // removed after it was written
+		}
 		data, err := encodeRow(e.row)
 		if err != nil {
 			return Batch{}, err
@@ -241,6 +262,10 @@ func (b *batch) finish() (Batch, error) {
 	}
 	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.log.Size - 1, b.headRow})
 	b.rows = out.Rows
+	if b.markMAC != nil {
+		b.mark = b.head.appendMark(b.mark[:0], b.markMAC)
+		out.Mark = b.mark
+	}
 	return out, nil
 }
 

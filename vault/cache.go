@@ -31,6 +31,8 @@ func (c *cache[V]) get(k [32]byte) (v V, ok bool) {
 	return e.value, ok
 }
 
+func (c *cache[V]) remove(k [32]byte) { c.lru.Remove(k) }
+
 func (c *cache[V]) put(k [32]byte, v V, bytes int) {
 	c.lru.Remove(k)
 	c.lru.Add(k, sized[V]{v, bytes})

@@ -105,7 +105,7 @@ func (q *queue) drain(batch []*call) []*call {
 }
 
 // size is about what a call adds to a batch.
-func (c *call) size() int { return len(c.tail) + len(c.sealed) + len(c.value) + 1<<10 }
+func (c *call) size() int { return len(c.tail) + len(c.sealed) + len(c.value) + c.bulk + 1<<10 }
 
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting. One that
 // cannot give up, and is alone, commits by itself: waking the committer and waiting for it takes as long as all the rest
@@ -190,13 +190,13 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	if v.broken != nil {
 		return v.broken
 	}
-	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
-	err := contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.log.Size, b.update)
-	})
-	b.unsure = err != nil && b.inside == nil && !unchanged(err)
-	if err == nil {
-		err = b.inside // of a store that did not run the function, or kept its error to itself
+	err := v.runUpdate(ctx, b)
+	for range tries { // another process has put other keys in place: unwrap them while the store is not locked
+		if err == errFollow {
+			if err = v.unwrap(ctx); err == nil {
+				err = v.runUpdate(ctx, b)
+			}
+		}
 	}
 	if b.inside == nil && errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
@@ -211,12 +211,32 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	for k, e := range b.over.rows {
 		v.state.set(k, e)
 	}
+	if b.head.reset != v.state.head.reset {
+		v.clock.restart()
+	}
 	v.state.head = b.head
+	if b.ring != nil {
+		v.ring.Store(b.ring)
+		v.follow = follower{}
+	}
 	v.mu.Unlock()
 	for _, k := range b.said {
 		v.doomed.remove(k)
 	}
 	return nil
+}
+
+// runUpdate runs a batch in one update of the store.
+func (v *core) runUpdate(ctx context.Context, b *batch) error {
+	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
+	err := contain(func() error { // the store may be a user's own
+		return v.store.Update(ctx, v.state.head.log.Size, b.update)
+	})
+	b.unsure = err != nil && b.inside == nil && !unchanged(err)
+	if b.inside == errFollow || err == nil {
+		err = b.inside // of a store that did not run the function, or kept its error to itself
+	}
+	return err
 }
 
 // fail answers every call of a batch that did not become durable, or may not have.

@@ -13,23 +13,26 @@ import (
 // core is the vault itself, which Vault, Session and Log reach through a closure.
 type core struct {
 	store   Store
-	keys    *keyring
+	ring    atomic.Pointer[keyring] // see keys
 	sealer  *sealer
 	issuer  TokenIssuer
 	builtin bool // the issuer is the built-in one
-	clock   clock
+	clock   *clock
 	maxTTL  time.Duration
 	opening string // names this opening to spawned tokens
 
 	mu     sync.RWMutex
 	state  *state
 	turn   chan struct{} // full while a batch runs
+	follow follower      // of who has the turn
 	alone  *batch        // of a caller who commits by itself, and has the turn
 	broken error         // why nothing is committed any more; whoever has the turn looks and sets
 
 	queue     queue
 	committed chan struct{} // closed when the committer is done
-	releaser  *releaser     // nil without auditors
+	releaser  *releaser     // nil without auditors and anchor
+	anchor    *anchored     // nil without one; the releaser's
+	marks     bool          // the store has a head file
 	refusals  refusals
 	doomed    doomed
 	spawns    set[string]
@@ -41,6 +44,10 @@ type core struct {
 	closing  sync.Once
 	closeErr error
 }
+
+// keys is the keyring in use. A commit of the next one replaces it, so take it once and keep it for one task. Its vault id,
+// state key and signer never change.
+func (v *core) keys() *keyring { return v.ring.Load() }
 
 func (v *core) close() error {
 	v.closing.Do(func() {
@@ -83,7 +90,7 @@ func (v *core) look(f func(view)) {
 
 // view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, first: v.state.head.first, v: v}
+	w := view{state: v.state, over: over, first: v.state.head.first, v: v, read: now}
 	w.now, w.behind = now.after(v.state.head.time)
 	return w
 }

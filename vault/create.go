@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -20,15 +19,7 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	blob, err := sealKeyring(ctx, root, keys.id, plaintext)
-	clear(plaintext)
-	if err != nil {
-		return err
-	}
-	if _, err := openKeyring(ctx, root, keys.id, blob); err != nil {
-		return fmt.Errorf("the root cannot open what it sealed: %w", err)
-	}
-	data, err := json.Marshal(keyringJSON{blob})
+	keys, data, err := sealKeyring(ctx, root, keys.id, plaintext)
 	if err != nil {
 		return err
 	}
@@ -68,5 +59,6 @@ type keyringJSON struct {
 }
 
 func (v *core) use(keys *keyring) {
-	v.keys, v.sealer = keys, newSealer(keys, v.store)
+	v.ring.Store(keys)
+	v.sealer = newSealer(v.keys, v.store)
 }

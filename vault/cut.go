@@ -29,7 +29,11 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 		if h, err = v.catchUp(ctx); err != nil || h.first == 0 {
 			return h, audit.Tree{}, err
 		}
+		if err = v.enter(); err != nil {
+			return h, audit.Tree{}, err
+		}
 		edge, err = v.readCut(ctx)
+		v.leave()
 		if err != nil || edge.Head().Size == h.first {
 			return h, edge, err
 		}
@@ -38,10 +42,6 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 }
 
 func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
-	if err := v.enter(); err != nil {
-		return audit.Tree{}, err
-	}
-	defer v.leave()
 	var rows []Row
 	err := contain(func() (err error) { // the store may be a user's own
 		rows, err = v.store.Rows(ctx, cutKey, 1)
@@ -50,8 +50,15 @@ func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
 	if err != nil {
 		return audit.Tree{}, err
 	}
+	if len(rows) != 1 {
+		rows = make([]Row, 1)
+	}
+	return parseCut(rows[0])
+}
+
+func parseCut(r Row) (audit.Tree, error) {
 	var j cutJSON
-	if len(rows) != 1 || rows[0].Key != cutKey || json.Unmarshal(rows[0].Data, &j) != nil {
+	if r.Key != cutKey || json.Unmarshal(r.Data, &j) != nil {
 		return audit.Tree{}, fmt.Errorf("%w: the row that says where the log begins is gone or cannot be read", ErrTampered)
 	}
 	return j.Edge, nil

@@ -57,7 +57,7 @@
 // where that is, and hashing on from it leads to the head's root or is refused; "keyring" is below, and "head" is
 //
 //	fields = format(4)=1 ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖
-//	         keyring generation(4) ‖ purged(8) ‖ reset(8)
+//	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 //	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
 // with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the
@@ -73,10 +73,28 @@
 // keyring's Tink AEAD under the same with "keyward dek v1". The keyring is
 //
 //	"kwkr" ‖ version(1)=1 ‖ RootKey ciphertext of format(4) ‖ vault id, generation(4) and four Tink keysets, each behind
-//	its length(4): AEAD, token PRF, state PRF, Ed25519
+//	its length(4): AEAD, token PRF, state PRF, Ed25519; behind them, if there are former token keys, behind its
+//	length(4) a list of key id(4) ‖ retired(8), ascending, one for each of them
 //
-// with "kwkr", the version and the vault id as associated data. A label's key is HMAC-SHA256(state PRF key, "keyward " ‖
+// with "kwkr", the version and the vault id as associated data. In the store it is the row {"keyring":"…"}, in base64. In each
+// keyset the primary key wraps or signs, the former ones only open and verify. A token of a former key is refused if its
+// grant was issued after the Unix second retired: so it dies when the maximum life has passed since. A label's key is HMAC-SHA256(state PRF key, "keyward " ‖
 // label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
+//
+// # Rotation
+//
+// A keyring is never changed; another one of the next generation takes its place (keyring_next.go), in one commit with the head
+// that names that generation. A rotation (rotate.go) adds an AEAD key and a token key in a first commit, re-wraps the data keys
+// that a former AEAD key has wrapped, part by part (rewrap.go: the first five bytes of a wrapped key name the key that wrapped
+// it, so it can be resumed from the rows alone), and drops the former AEAD key in a last one. Each of these is a pass through
+// the door, whose record has the op "rotate" and the detail {"step":"begin", "resume", "wrap" or "end", "generation":n,
+// "compromised":true,"done":n,"total":n}, zero fields left out. [Operator.SetRoot] (root.go) seals the same keys under
+// another root: op "root", detail {"generation":n}.
+//
+// Whatever was authenticated, opened or sealed with the keys of another generation than that of the head is done again
+// (batch.go), so nothing is granted on keys that are gone. A process that meets a newer generation asks its root for the new
+// keyring before it decides anything (follow.go), and not while the store is locked. The root is asked beside the caller, who
+// waits a bounded time (asked.go).
 //
 // # What it does not stop
 //

@@ -48,6 +48,12 @@ var (
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
 	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
 	opCreate   = &operation{name: "create"}
+	opDestroy  = &operation{name: "destroy", onePath: true, check: (*call).checkDestroy, decide: decideDestroy, apply: applyDestroy}
+	opRotate   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideRotate, load: loadRotate, apply: applyKeyring}
+	opRewrap   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRewrap, apply: applyRewrap}
+	opRotated  = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRotated, apply: applyKeyring}
+	opRoot     = &operation{name: "root", check: (*call).checkRoot, decide: decideAny, load: loadRoot, apply: applyKeyring}
+	opClock    = &operation{name: "clock", always: true, check: (*call).checkNothing, decide: decideClock, load: loadClock, apply: applyClock}
 	opDenials  = &operation{name: "denials"}
 	opPurge    = &operation{name: "purge"}
 )
@@ -95,14 +101,23 @@ type call struct {
 	answer    any         // step 6 of what lists; step 4 of Tokens
 	detail    string      // for the record
 
-	try      int
-	verbatim bool         // the record stands as it is: nothing is decided
-	record   audit.Record // the committer fills in its first fields
-	tail     []byte       // the rest of the record's line
-	done     chan error
-	dooms    rowKey // of Revoke and Freeze: what this process refuses should the record not become durable
-	unsure   bool   // the call failed and its record may stand all the same
-	stands   bool   // the call failed and its record stands: an auditor refused it
+	rotation  *rotation   // of RotateKeys
+	root      RootKey     // of SetRoot
+	ring      *keyring    // step 4 of RotateKeys and SetRoot: the next keyring
+	ringRow   []byte      // step 4 of RotateKeys and SetRoot: its row
+	rewrapped []rewrapped // step 4 of RotateKeys
+	bulk      int         // about how many bytes these are
+
+	try        int
+	born       uint32       // generation of the keyring when it came in
+	generation uint32       // and when this try began
+	verbatim   bool         // the record stands as it is: nothing is decided
+	record     audit.Record // the committer fills in its first fields
+	tail       []byte       // the rest of the record's line
+	done       chan error
+	dooms      rowKey // of Revoke and Freeze: what this process refuses should the record not become durable
+	unsure     bool   // the call failed and its record may stand all the same
+	stands     bool   // the call failed and its record stands: an auditor refused it
 }
 
 // tries is how often a call is decided again because the rows it was decided on changed before the commit.
@@ -120,7 +135,9 @@ func (v *core) do(ctx context.Context, c *call) error {
 	if err := ctx.Err(); err != nil {
 		return c.wrap(err)
 	}
+	c.born = v.keys().generation
 	for c.try = 1; ; c.try++ {
+		c.generation = v.keys().generation
 		c.refuseMalformed()            // 1  request.go
 		c.who = c.by.authenticate(ctx) // 2  identity.go, token.go
 		now := v.early(c)              // 3  decide.go

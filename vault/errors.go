@@ -26,13 +26,16 @@ var (
 	ErrNotRecorded = errors.New("not recorded")
 	// ErrBusy: too many operations wait, or the store's lock was not free for 10 s. Nothing changed; retry later.
 	ErrBusy = errors.New("busy")
-	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock.
+	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock; if it is right and the record
+	// is wrong, ResetClock.
 	ErrClock = errors.New("clock is behind the log")
-	// ErrWrongKey: the root key is not the one that sealed this vault. No byte was changed.
+	// ErrWrongKey: the root key is not the one that sealed this vault. No byte was changed. Of a vault that is open it means
+	// that another process has given it another root: open it again with that one.
 	ErrWrongKey = errors.New("wrong root key")
 	// ErrNoKey: there is no root key where it is looked for.
 	ErrNoKey = errors.New("no root key")
-	// ErrKMSUnavailable: the holder of the root key gave no answer.
+	// ErrKMSUnavailable: the holder of the root key gave no answer. Of a vault that is open, with ErrNotRecorded, it means that
+	// the keys were rotated elsewhere and could not be unwrapped here: it is tried again a second later.
 	ErrKMSUnavailable = errors.New("key service unavailable")
 	// ErrTampered: stored bytes are not those that keyward wrote. No further access is granted.
 	ErrTampered = errors.New("stored data was changed")

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -34,14 +35,14 @@ func (k fixedPRF) ComputePRF(in []byte, n uint32) ([]byte, error) {
 // FixedIssuer is the built-in issuer with a known key.
 func FixedIssuer(id [16]byte, keyID uint32, key []byte) TokenIssuer {
 	set := &prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}
-	return hmacIssuer{func() *prf.Set { return set }, vaultID(id)}
+	return hmacIssuer{func() tokenKeys { return tokenKeys{set, nil} }, vaultID(id)}
 }
 
 // SignBlocks puts blocks of any shape together under a right tag, as only the holder of the token key can.
 func SignBlocks(i TokenIssuer, keyID uint32, count byte, blocks ...[]byte) string {
 	h := i.(hmacIssuer)
 	head := binary.BigEndian.AppendUint32([]byte{tokenFormat}, keyID)
-	tag, err := h.tag(head, blocks)
+	tag, err := h.tag(h.keys(), head, blocks)
 	if err != nil {
 		panic(err)
 	}
@@ -80,6 +81,84 @@ func NewKeyringPlaintext() []byte {
 		panic(err)
 	}
 	return b
+}
+
+// KeyringShown is what tests see of a keyring: the ids of its keys, those in use first, and when the former token keys were
+// retired.
+type KeyringShown struct {
+	Generation    uint32
+	Wraps, Tokens []uint32
+	Retired       map[uint32]int64
+}
+
+// ShowKeyring parses the plaintext of a keyring.
+func ShowKeyring(b []byte) (s KeyringShown, err error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return s, err
+	}
+	s = KeyringShown{Generation: k.generation, Wraps: []uint32{k.wrapID}, Tokens: []uint32{k.tokens.PrimaryID}, Retired: k.retired}
+	for i, ids := range []*[]uint32{&s.Wraps, &s.Tokens} {
+		for _, id := range keyIDs(k.sets[i]) {
+			if id != (*ids)[0] {
+				*ids = append(*ids, id)
+			}
+		}
+	}
+	return s, nil
+}
+
+// ShowKeys shows the keyring that a vault uses.
+func ShowKeys(v *Vault) KeyringShown {
+	b, err := v.core().keys().plaintext()
+	if err != nil {
+		panic(err)
+	}
+	s, err := ShowKeyring(b)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// StoreOf is the store of a vault.
+func StoreOf(v *Vault) Store { return v.core().store }
+
+// Unwrapped is how many data keys the key in use does not wrap.
+func Unwrapped(v *Vault) int { return len(v.core().unwrapped()) }
+
+// FormerIssuer is the built-in issuer with a known key that signs although it was retired.
+func FormerIssuer(id [16]byte, keyID uint32, key []byte, retired int64) TokenIssuer {
+	set := &prf.Set{PrimaryID: keyID, PRFs: map[uint32]prf.PRF{keyID: fixedPRF(key)}}
+	return hmacIssuer{func() tokenKeys { return tokenKeys{set, map[uint32]int64{keyID: retired}} }, vaultID(id)}
+}
+
+// NextKeyring is the plaintext that follows another one. What to change is named by its letters: w another AEAD key, W former
+// ones go; t another token key, T former ones go.
+func NextKeyring(b []byte, what string, now time.Time, retires int64) ([]byte, error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return nil, err
+	}
+	has := func(letter string) bool { return strings.Contains(what, letter) }
+	out, err := k.next(keyChange{now: now, newWrap: has("w"), dropWraps: has("W"), newToken: has("t"), dropTokens: has("T"), retires: retires})
+	if err != nil {
+		return nil, err
+	}
+	n, err := parseKeyring(out)
+	if err != nil {
+		return nil, err
+	}
+	return out, n.follows(k)
+}
+
+// SameKeyring writes the plaintext of a keyring again as it was read.
+func SameKeyring(b []byte) ([]byte, error) {
+	k, err := parseKeyring(b)
+	if err != nil {
+		return nil, err
+	}
+	return k.plaintext()
 }
 
 // SwapKeyset puts another keyset in place of number i of a keyring's plaintext: 0 AEAD, 1 tokens, 2 state, 3 signer.

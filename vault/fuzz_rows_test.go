@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/prf"
@@ -112,6 +113,11 @@ func FuzzKeyring(f *testing.F) {
 	if err := vault.ReadKeyring(good); err != nil {
 		f.Fatal(err)
 	}
+	rotated, err := vault.NextKeyring(good, "wt", time.Unix(1780315200, 0), 1780315200)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(rotated)
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add(append(bytes.Clone(good), 0))

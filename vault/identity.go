@@ -21,15 +21,19 @@ type identity struct {
 	claims   Claims    // of a token; of a key its link alone
 	ends     time.Time // when the claims of a token are dead, if nothing ends them earlier
 	from     netip.Addr
+
+	generation uint32 // of the keyring that proved it
 }
 
-// authenticate is step 2. What it finds out does not change, but for a key, which lookUp seeks in the state: so a session
-// that lives long checks its token once.
+// authenticate is step 2. What it finds out does not change while the keyring does not, but for a key, which lookUp seeks in
+// the state: so a session that lives long checks its token once.
 func (s *Session) authenticate(ctx context.Context) *identity {
-	if id := s.known.Load(); id != nil {
+	generation := s.core().keys().generation
+	if id := s.known.Load(); id != nil && id.generation == generation {
 		return id
 	}
 	id := s.prove(ctx)
+	id.generation = generation
 	if id.hash == nil && id.refused == nil {
 		s.known.Store(id)
 	}

@@ -15,6 +15,9 @@ import (
 // TokenIssuer turns claims into a bearer and back. It keeps no state: what is revoked or used up is the vault's business.
 // Verify(Issue(c)) equals c; any other token is an error. The vault checks the claims themselves. Both methods are called
 // by many goroutines at once and obey their context; a panic is an error.
+//
+// RotateKeys turns the key of the built-in one. A TokenIssuer that signs with a key of its own turns that itself: a rotation
+// marked Compromised does not end its tokens.
 type TokenIssuer interface {
 	Issue(ctx context.Context, c Claims) (Token, error)
 	Verify(ctx context.Context, t Token) (Claims, error)
@@ -23,20 +26,29 @@ type TokenIssuer interface {
 // hmacIssuer is the built-in TokenIssuer: a chain of HMAC-SHA256 in the manner of macaroons (Birgisson et al., "Macaroons",
 // NDSS 2014). Any holder can add a block, since the tag keys the next one; nobody can take one away.
 type hmacIssuer struct {
-	keys  func() *prf.Set // behind a closure: Config.Issuer is given the issuer, and may print it
+	keys  func() tokenKeys // behind a closure: Config.Issuer is given the issuer, and may print it
 	vault vaultID
 }
+
+// tokenKeys are the keys of token tags: one signs, all verify.
+type tokenKeys struct {
+	*prf.Set
+	retired map[uint32]int64 // see keyring
+}
+
+func (k *keyring) tokenKeys() tokenKeys { return tokenKeys{k.tokens, k.retired} }
 
 var errForged = errors.New("token is not of this vault")
 
 func (i hmacIssuer) Issue(_ context.Context, c Claims) (Token, error) {
-	b := binary.BigEndian.AppendUint32([]byte{tokenFormat}, i.keys().PrimaryID)
+	keys := i.keys()
+	b := binary.BigEndian.AppendUint32([]byte{tokenFormat}, keys.PrimaryID)
 	b = c.encodeBlocks(b)
 	_, blocks, err := decodeBlocks(b[headLen:])
 	if err != nil {
 		return Token{}, err
 	}
-	tag, err := i.tag(b[:headLen], blocks)
+	tag, err := i.tag(keys, b[:headLen], blocks)
 	if err != nil {
 		return Token{}, err
 	}
@@ -52,15 +64,21 @@ func (i hmacIssuer) Verify(_ context.Context, t Token) (Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	tag, err := i.tag(b[:headLen], blocks)
+	keys := i.keys()
+	tag, err := i.tag(keys, b[:headLen], blocks)
 	if err != nil || !hmac.Equal(tag, b[len(b)-tagLen:]) {
+		return nil, errForged
+	}
+	// Whoever has a former key can sign with it, and can only name a time when it was in use: so no token of it lives longer
+	// than the maximum life after it was retired.
+	if end, former := keys.retired[binary.BigEndian.Uint32(b[1:])]; former && c[c.first()].Issued.Unix() > end {
 		return nil, errForged
 	}
 	return c, nil
 }
 
-func (i hmacIssuer) tag(head []byte, blocks [][]byte) ([]byte, error) {
-	key, ok := i.keys().PRFs[binary.BigEndian.Uint32(head[1:])]
+func (i hmacIssuer) tag(keys tokenKeys, head []byte, blocks [][]byte) ([]byte, error) {
+	key, ok := keys.PRFs[binary.BigEndian.Uint32(head[1:])]
 	if !ok {
 		return nil, errForged
 	}

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -28,16 +29,21 @@ import (
 )
 
 // keyring is every key of the vault but the root. In the store it is one blob: "kwkr" ‖ version(1) ‖ what RootKey made of
-// format(4), vault id, generation(4) and four serialised Tink keysets, the last five length-prefixed. The associated data are
-// "kwkr", the version and the vault id.
+// format(4) and, each length-prefixed, vault id, generation(4), four serialised Tink keysets and, if there are former token
+// keys, their list. The associated data are "kwkr", the version and the vault id. It does not change: a rotation makes
+// another one (keyring_next.go), of the next generation.
 type keyring struct {
 	id         vaultID
 	generation uint32
-	wrap       tink.AEAD // wraps data keys
-	tokens     *prf.Set  // token tags; the primary's id stands in the token
-	state      *prf.Set  // fingerprints, head and rows, each under its own label
-	signer     string    // of checkpoints, as note.NewSigner reads it
-	verifier   string    // as note.NewVerifier reads it
+	wrap       tink.AEAD        // wraps data keys
+	wrapID     uint32           // of the key that wraps now; former ones only open
+	tokens     *prf.Set         // token tags; the primary's id stands in the token
+	retired    map[uint32]int64 // of each former token key the Unix second after which nothing was issued under it
+	state      *prf.Set         // fingerprints, head and rows, each under its own label
+	signer     string           // of checkpoints, as note.NewSigner reads it
+	verifier   string           // as note.NewVerifier reads it
+	sets       [4]*keyset.Handle
+	root       RootKey // that opened it
 }
 
 const (
@@ -50,24 +56,19 @@ const (
 func newKeyring() (k *keyring, plaintext []byte, err error) {
 	var id vaultID
 	_, _ = rand.Read(id[:]) // never fails
-	b := binary.BigEndian.AppendUint32(nil, format)
-	b = appendPrefixed(b, id[:])
-	b = appendPrefixed(b, binary.BigEndian.AppendUint32(nil, 1))
-	for _, template := range []*tinkpb.KeyTemplate{
+	k = &keyring{id: id, generation: 1}
+	for i, template := range []*tinkpb.KeyTemplate{
 		aead.AES256GCMKeyTemplate(), prf.HMACSHA256PRFKeyTemplate(), prf.HMACSHA256PRFKeyTemplate(), signature.ED25519KeyWithoutPrefixTemplate(),
 	} {
-		handle, err := keyset.NewHandle(template)
-		if err != nil {
+		if k.sets[i], err = keyset.NewHandle(template); err != nil {
 			return nil, nil, fmt.Errorf("make keys: %w", err)
 		}
-		var out bytes.Buffer
-		if err := insecurecleartextkeyset.Write(handle, keyset.NewBinaryWriter(&out)); err != nil {
-			return nil, nil, fmt.Errorf("make keys: %w", err)
-		}
-		b = appendPrefixed(b, out.Bytes())
 	}
-	k, err = parseKeyring(b)
-	return k, b, err
+	if plaintext, err = k.plaintext(); err != nil {
+		return nil, nil, err
+	}
+	k, err = parseKeyring(plaintext)
+	return k, plaintext, err
 }
 
 // parseKeyring reads the plaintext of a keyring.
@@ -86,23 +87,22 @@ func parseKeyring(b []byte) (*keyring, error) {
 			return nil, bad
 		}
 	}
-	if len(rest) != 0 || len(fields[0]) != len(vaultID{}) || len(fields[1]) != 4 {
+	if len(fields[0]) != len(vaultID{}) || len(fields[1]) != 4 {
 		return nil, bad
 	}
 	k := &keyring{id: vaultID(fields[0]), generation: binary.BigEndian.Uint32(fields[1])}
-	var handles [4]*keyset.Handle
-	for i := range handles {
+	for i := range k.sets {
 		var err error
-		if handles[i], err = insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(fields[2+i]))); err != nil {
+		if k.sets[i], err = insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(fields[2+i]))); err != nil {
 			return nil, bad
 		}
 	}
 	var err1, err2, err3, err4 error
-	k.wrap, err1 = aead.New(handles[0])
-	k.tokens, err2 = prf.NewPRFSet(handles[1])
-	k.state, err3 = prf.NewPRFSet(handles[2])
-	err4 = k.setSigner(handles[3])
-	if errors.Join(err1, err2, err3, err4) != nil || !isHMAC(k.tokens) || !isHMAC(k.state) {
+	k.wrap, err1 = aead.New(k.sets[0])
+	k.tokens, err2 = prf.NewPRFSet(k.sets[1])
+	k.state, err3 = prf.NewPRFSet(k.sets[2])
+	err4 = k.setSigner(k.sets[3])
+	if errors.Join(err1, err2, err3, err4) != nil || !isHMAC(k.tokens) || !isHMAC(k.state) || !k.setWrapID() || !k.setRetired(rest) {
 		return nil, bad
 	}
 	return k, nil
@@ -155,18 +155,42 @@ func (k *keyring) sub(label string) hash.Hash {
 	return hmac.New(sha256.New, key)
 }
 
-// seal encrypts the keyring under the root.
-func sealKeyring(ctx context.Context, root RootKey, id vaultID, plaintext []byte) ([]byte, error) {
+// sealKeyring encrypts the plaintext of a keyring, which it clears, under the root, and opens it again: nothing may depend
+// on what the root does not open. It returns the keyring as opened, and the data of its row.
+func sealKeyring(ctx context.Context, root RootKey, id vaultID, plaintext []byte) (*keyring, []byte, error) {
+	defer clear(plaintext)
 	c, err := root.EncryptWithContext(ctx, plaintext, keyringData(id))
 	if err != nil {
-		return nil, fmt.Errorf("seal the keyring: %w", err)
+		return nil, nil, fmt.Errorf("seal the keyring: %w", err)
 	}
-	return append(append([]byte(keyringMagic), keyringVersion), c...), nil
+	blob := append(append([]byte(keyringMagic), keyringVersion), c...)
+	again, err := decryptKeyring(ctx, root, id, blob)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the root cannot open what it sealed: %w", err)
+	}
+	defer clear(again)
+	if !bytes.Equal(again, plaintext) {
+		return nil, nil, fmt.Errorf("%w: the root does not give back what it sealed", ErrKMSUnavailable)
+	}
+	k, err := readKeyring(root, id, again)
+	if err != nil {
+		return nil, nil, err
+	}
+	row, err := json.Marshal(keyringJSON{blob})
+	return k, row, err
 }
 
-// openKeyring decrypts the blob of the vault id. Format and id are checked inside it too: not every wrapper of a key
-// service honours associated data.
+// openKeyring decrypts the blob of the vault id.
 func openKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) (*keyring, error) {
+	plaintext, err := decryptKeyring(ctx, root, id, blob)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	return readKeyring(root, id, plaintext)
+}
+
+func decryptKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) ([]byte, error) {
 	if len(blob) <= len(keyringMagic)+1 || len(blob) > maxKeyring || string(blob[:len(keyringMagic)]) != keyringMagic {
 		return nil, fmt.Errorf("%w: the keyring is not one", ErrTampered)
 	}
@@ -177,12 +201,20 @@ func openKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) (*k
 	if err != nil {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
-	defer clear(plaintext)
+	return plaintext, nil
+}
+
+// readKeyring checks format and id inside the plaintext too: not every wrapper of a key service honours associated data.
+func readKeyring(root RootKey, id vaultID, plaintext []byte) (*keyring, error) {
 	k, err := parseKeyring(plaintext)
-	if err == nil && k.id != id {
+	if err != nil {
+		return nil, err
+	}
+	if k.id != id {
 		return nil, fmt.Errorf("%w: the keyring is another vault's", ErrTampered)
 	}
-	return k, err
+	k.root = root
+	return k, nil
 }
 
 func keyringData(id vaultID) []byte {

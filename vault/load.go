@@ -41,6 +41,7 @@ func causeOf(err error) string {
 		cause string
 	}{
 		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not_found"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
+		{ErrWrongKey, "wrong_key"}, {ErrNoKey, "no_key"}, {ErrConflict, "conflict"},
 		{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "deadline"},
 	} {
 		if errors.Is(err, known.err) {

@@ -78,7 +78,7 @@ func (l *Log) records(ctx context.Context, f audit.Filter, follow bool) iter.Seq
 
 // Key returns the public key of the log, as note.NewVerifier reads it. Its name is "keyward/" and the vault's id. Keep it,
 // and a checkpoint, where the keeper of the vault cannot change them.
-func (l *Log) Key() string { return l.core().keys.verifier }
+func (l *Log) Key() string { return l.core().keys().verifier }
 
 // Checkpoint signs the head of the log as it is now.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
@@ -90,7 +90,7 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 }
 
 func (v *core) sign(h audit.Head) ([]byte, error) {
-	return audit.Sign(h, v.keys.id.origin(), v.keys.signer)
+	return audit.Sign(h, v.keys().id.origin(), v.keys().signer)
 }
 
 // Prove returns a record's line and the proof that the log of the checkpoint has it, for audit.CheckRecord. It reads the

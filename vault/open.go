@@ -4,12 +4,9 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/prf"
 )
 
 const (
@@ -24,6 +21,45 @@ const (
 var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
+	return openBy(ctx, cfg, func(v *core, mark []byte) error {
+		root := ask(cfg.Root)
+		rows, err := v.store.Rows(ctx, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+			return fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
+		}
+		if len(rows) == 0 {
+			err = v.create(ctx, root)
+		}
+		if len(rows) > 0 || errors.Is(err, errNotEmpty) {
+			err = v.loadSettled(ctx, root)
+		}
+		if err == nil {
+			err = v.checkMark(ctx, mark)
+		}
+		if err == nil {
+			err = v.checkAnchor(ctx)
+		}
+		return err
+	})
+}
+
+// loadSettled is load, again if the keys were rotated between two looks at the store.
+func (v *core) loadSettled(ctx context.Context, root RootKey) error {
+	err := v.load(ctx, root)
+	for range tries {
+		if err == errFollow {
+			v.state = newState()
+			err = v.load(ctx, root)
+		}
+	}
+	return err
+}
+
+// openBy makes a vault whose keys and state come from load, which is given what the head file holds.
+func openBy(ctx context.Context, cfg Config, load func(v *core, mark []byte) error) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -34,27 +70,24 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
-	rows, err := v.store.Rows(ctx, "", 1)
+	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
+		return nil, err
+	}
+	mark, err := v.loadMark(ctx)
+	if err == nil {
+		err = load(v, mark)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		err = v.create(ctx, cfg.Root)
-	}
-	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-		err = v.load(ctx, cfg.Root)
-	}
-	if err != nil {
-		return nil, err
-	}
-	v.issuer, v.builtin = hmacIssuer{func() *prf.Set { return v.keys.tokens }, v.keys.id}, cfg.Issuer == nil
+	v.issuer, v.builtin = hmacIssuer{func() tokenKeys { return v.keys().tokenKeys() }, v.keys().id}, cfg.Issuer == nil
 	if cfg.Issuer != nil {
 		if v.issuer = cfg.Issuer(v.issuer); v.issuer == nil {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
 		}
 	}
-	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
-		v.releaser = newReleaser(cfg)
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 || v.anchor != nil {
+		v.releaser = newReleaser(cfg, v.anchor)
 	}
 	v.alone = v.newBatch()
 	go v.runCommitter()
@@ -77,12 +110,16 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked, before := errNoUpdate, h
+	checked, before, turned := errNoUpdate, h, false
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
-			if r.Key == headKey {
+			switch r.Key {
+			case headKey:
 				h, mac, err = parseHead(r.Data)
-			} else if r.Key != keyringKey && r.Key != cutKey {
+			case keyringKey:
+				turned = true
+			case cutKey:
+			default:
 				err = v.loadRow(b, r)
 			}
 			if err != nil {
@@ -99,8 +136,11 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	if h.id != keys.id || h.generation != keys.generation {
-		return fmt.Errorf("%w: head and keyring do not belong together", ErrTampered)
+	switch {
+	case h.id != keys.id || h.generation < keys.generation || h.generation > keys.generation && !turned:
+		return errUnfit
+	case h.generation > keys.generation:
+		return errFollow
 	}
 	v.state.head = h
 	if lines, err := v.store.Lines(ctx, h.log.Size-1, 1); err != nil || len(lines) != 1 {
@@ -127,6 +167,9 @@ func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
 		return head{}, nil, err
 	}
 	if len(rows) != 1 || rows[0].Key != headKey {
+		if err := v.unfinished(ctx); err != nil {
+			return head{}, nil, err
+		}
 		return head{}, nil, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
 	}
 	return parseHead(rows[0].Data)
@@ -140,11 +183,7 @@ func (v *core) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyr
 	if len(rows) != 1 || rows[0].Key != keyringKey {
 		return nil, fmt.Errorf("%w: the store has no keyring", ErrTampered)
 	}
-	var j keyringJSON
-	if err := json.Unmarshal(rows[0].Data, &j); err != nil {
-		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
-	}
-	return openKeyring(ctx, root, id, j.Keyring)
+	return openKeyringRow(ctx, root, id, rows[0].Data)
 }
 
 // loadRows reads all rows but the sealed values. A page is read while the one before is decoded.

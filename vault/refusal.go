@@ -45,13 +45,14 @@ var (
 	wrongHost     = &refusal{"host", ErrDenied, "the policy of the path names no such method, host and path"}
 	needsURL      = &refusal{"needs_url", ErrDenied, "the path has hosts; set Request.URL to where the value goes"}
 	conflict      = &refusal{"version", ErrConflict, takenHint}
-	unsettled     = &refusal{"unsettled", ErrConflict, "the path kept changing while this was decided; retry"}
+	unsettled     = &refusal{"unsettled", ErrConflict, "the path or the keys kept changing while this was decided; retry"}
 	caseTwin      = &refusal{"case", ErrConflict, takenHint}
 	tokenHosts    = &refusal{"policy", ErrDenied, "only an operator gives a path its hosts"}
 	thawed        = &refusal{"not_frozen", ErrNotFound, "nothing of that kind and value is frozen"}
 	tooMany       = &refusal{"too_many", ErrDenied, "1,024 links of this grant are revoked already; its holder or an operator can revoke the grant itself"}
 	noKey         = &refusal{"no_key", ErrNotFound, "no such key"}
-	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record; set it"}
+	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record: set it, or if the record is wrong undo it with ResetClock"}
+	clockFine     = &refusal{"clock_fine", ErrConflict, "the wall clock is not over 2 minutes behind the last record: nothing is to be undone"}
 )
 
 // takenHint is one text, so that a put which would fail anyway does not tell whether a path outside the scope exists.

@@ -17,7 +17,7 @@ import (
 
 // sealer seals values, each version under a data key of its own, and opens them. It is safe for concurrent use.
 type sealer struct {
-	keys   *keyring
+	keys   func() *keyring
 	store  Store
 	mu     sync.Mutex
 	sealed *cache[[]byte]      // by hash of the sealed row
@@ -35,20 +35,21 @@ const (
 	fingerprint = "fingerprint"
 )
 
-func newSealer(k *keyring, s Store) *sealer {
+func newSealer(keys func() *keyring, s Store) *sealer {
 	return &sealer{
-		keys: k, store: s,
+		keys: keys, store: s,
 		sealed: newCache[[]byte](cacheBytes), opened: newCache[cipher.AEAD](cacheBytes),
-		marks: sync.Pool{New: func() any { return k.sub(fingerprint) }},
+		marks: sync.Pool{New: func() any { return keys().sub(fingerprint) }},
 	}
 }
 
 // bind is the associated data of a value or data key: label, vault id, path and version, each length-prefixed. It ties
 // them to where they stand.
 func (s *sealer) bind(label, path string, version int) []byte {
-	b := make([]byte, 0, 4*5+len(label)+len(s.keys.id)+len(path)+8)
+	id := s.keys().id
+	b := make([]byte, 0, 4*5+len(label)+len(id)+len(path)+8)
 	b = appendPrefixed(b, []byte(label))
-	b = appendPrefixed(b, s.keys.id[:])
+	b = appendPrefixed(b, id[:])
 	b = appendPrefixed(b, []byte(path))
 	return appendPrefixed(b, binary.BigEndian.AppendUint64(nil, uint64(version)))
 }
@@ -63,7 +64,7 @@ func (s *sealer) seal(path string, version int, value []byte, row *versionRow) (
 	if err != nil {
 		return nil, err
 	}
-	if row.DataKey, err = s.keys.wrap.Encrypt(key[:], s.bind(labelKey, path, version)); err != nil {
+	if row.DataKey, err = s.keys().wrap.Encrypt(key[:], s.bind(labelKey, path, version)); err != nil {
 		return nil, fmt.Errorf("wrap the data key: %w", err)
 	}
 	sealed := a.Seal(nil, nil, value, s.bind(labelValue, path, version))
@@ -94,7 +95,7 @@ func (s *sealer) open(ctx context.Context, path string, version int, row *versio
 		}
 	}
 	if !ok {
-		key, err := s.keys.wrap.Decrypt(row.DataKey, s.bind(labelKey, path, version))
+		key, err := s.keys().wrap.Decrypt(row.DataKey, s.bind(labelKey, path, version))
 		if err != nil || len(key) != dataKeyLen {
 			return nil, fmt.Errorf("%w: a data key does not belong to its version", ErrTampered)
 		}
@@ -111,6 +112,25 @@ func (s *sealer) open(ctx context.Context, path string, version int, row *versio
 		return nil, fmt.Errorf("%w: a value does not belong to its version", ErrTampered)
 	}
 	return value, nil
+}
+
+// rewrap wraps a data key with the key in use. It opens no value.
+func (s *sealer) rewrap(k *keyring, v rowKey, wrapped []byte) ([]byte, error) {
+	data := s.bind(labelKey, v.name, v.n)
+	key, err := k.wrap.Decrypt(wrapped, data)
+	if err != nil || len(key) != dataKeyLen {
+		return nil, fmt.Errorf("%w: a data key does not belong to its version", ErrTampered)
+	}
+	defer clear(key)
+	return k.wrap.Encrypt(key, data)
+}
+
+// forget drops what is cached of a version.
+func (s *sealer) forget(sum [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed.remove(sum)
+	s.opened.remove(sum)
 }
 
 // load reads the sealed row, whose hash the deciding row holds.

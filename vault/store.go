@@ -57,7 +57,7 @@ type Batch struct {
 	Mark  []byte   // at most 440 bytes for a head file; a store without one ignores it
 }
 
-// RootKey seals the keyring, at open and at rotation only: never on the path of a read. Its methods are those of
+// RootKey seals the keyring, at open, at rotation and at a change of root only: never on the path of a read. Its methods are those of
 // tink.AEADWithContext. It answers with ErrWrongKey, ErrTampered, ErrNoKey or ErrKMSUnavailable, and returns promptly
 // when ctx ends. Package kms has implementations.
 type RootKey interface {

@@ -191,8 +191,9 @@ func TestTamperHead(t *testing.T) {
 		{"generation", 80, 84, vault.ErrTampered},
 		{"purged", 84, 92, vault.ErrTampered},
 		{"reset", 92, 100, vault.ErrTampered},
-		{"MAC", 100, 132, vault.ErrTampered},
-		{"edge", 132, len(row.Data), vault.ErrTampered},
+		{"since", 100, 108, vault.ErrTampered},
+		{"MAC", 108, 140, vault.ErrTampered},
+		{"edge", 140, len(row.Data), vault.ErrTampered},
 	} {
 		larger := bytes.Clone(row.Data)
 		larger[field.to-1]++

@@ -37,7 +37,7 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	}
 	_, err = s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		end := bytes.Contains(line, endMark)
-		if !end && !bytes.Contains(line, issueMark) {
+		if seq < s.head.reset || !end && !bytes.Contains(line, issueMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)
