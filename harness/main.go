@@ -23,6 +23,7 @@ import (
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
 )
@@ -33,6 +34,7 @@ var harnesses = []kit.Harness{
 	syscalls.Harness,
 	powercut.Harness,
 	cycles.Harness,
+	logs.Harness,
 }
 
 func main() {
