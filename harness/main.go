@@ -24,6 +24,7 @@ import (
 	"github.com/keyward-go/keyward/harness/disk"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
 )
@@ -35,6 +36,7 @@ var harnesses = []kit.Harness{
 	powercut.Harness,
 	cycles.Harness,
 	disk.Harness,
+	logs.Harness,
 }
 
 func main() {
