@@ -41,7 +41,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	}
 	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
 		err = v.load(ctx, root)
-		for range tries { // the keys were rotated between two looks at the store
+		for range followTries { // the keys were rotated between two looks at the store
 			if err == errFollow {
 				v.state = newState()
 				err = v.load(ctx, root)
