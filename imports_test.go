@@ -24,16 +24,29 @@ const module = "github.com/keyward-go/keyward"
 // below names every package of the root module and what it may import of ours, so that arrows point down only. A package
 // that is not named here may not exist.
 var below = map[string][]string{
-	".":                   {},
-	"scope":               {},
-	"audit":               {},
-	"vault":               {"scope", "audit"},
-	"vault/vaulttest":     {"scope", "audit", "vault", "backend/memory", "backend/kms"},
-	"backend":             {},
-	"backend/memory":      {"vault"},
-	"backend/sqlite":      {"vault"},
-	"backend/kms":         {"vault"},
-	"backend/backendtest": {"vault"},
+	".":                     {},
+	"scope":                 {},
+	"audit":                 {},
+	"internal/journal":      {},
+	"vault":                 {"scope", "audit", "internal/journal"},
+	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
+	"backend":               {},
+	"backend/memory":        {"vault", "backend/internal/rows"},
+	"backend/file":          {"vault", "internal/journal", "backend/internal/disk", "backend/internal/rows"},
+	"backend/sqlite":        {"vault", "backend/internal/disk"},
+	"backend/kms":           {"vault", "backend/internal/disk"},
+	"backend/anchor":        {"audit", "vault"},
+	"backend/internal/disk": {"vault"},
+	"backend/internal/rows": {"vault"},
+	"backend/backendtest":   {"vault"},
+}
+
+// nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything.
+// What they import of others their go.mod says. No package of another module, nor a test of one, may import theirs.
+var nested = map[string][]string{
+	"audit/otelaudit": {"audit"},
+	"examples":        nil,
+	"harness":         nil,
 }
 
 // external is every module outside the standard library that the root module may import, each with its reason.
@@ -58,28 +71,43 @@ type pkg struct {
 // wrongArrows lists what the packages import against the rules. Keys are folders, from the root.
 func wrongArrows(packages map[string]pkg) (wrong []string) {
 	for _, dir := range slices.Sorted(maps.Keys(packages)) {
-		p := packages[dir]
-		if dir == "examples" || strings.HasPrefix(dir, "examples/") {
-			continue // above all, and a module of its own
-		}
+		p, own := packages[dir], nestedModule(dir)
 		allowed, known := below[dir]
+		if own != "" {
+			allowed, known = nested[own], true
+		}
 		if !known {
 			wrong = append(wrong, dir+" is not named in the rules")
 		}
 		for _, imp := range p.imports {
 			ours, isOurs := inModule(imp)
-			if isOurs && !slices.Contains(allowed, ours) || !isOurs && !isAllowed(imp, "") {
+			switch {
+			case !isOurs && (own != "" || isAllowed(imp, "")):
+			case isOurs && own != "" && nestedModule(ours) == own:
+			case isOurs && own != "" && allowed == nil && nestedModule(ours) == "":
+			case isOurs && slices.Contains(allowed, ours):
+			default:
 				wrong = append(wrong, dir+" imports "+imp)
 			}
 		}
-		for _, imp := range p.testImports { // of ours, a test may import anything but examples
+		for _, imp := range p.testImports { // of ours, a test may import anything but other nested modules
 			ours, isOurs := inModule(imp)
-			if isOurs && strings.HasPrefix(ours, "examples") || !isOurs && !isAllowed(imp, " (_test.go only)") {
+			if m := nestedModule(ours); isOurs && m != "" && m != own || !isOurs && own == "" && !isAllowed(imp, " (_test.go only)") {
 				wrong = append(wrong, "a test of "+dir+" imports "+imp)
 			}
 		}
 	}
 	return wrong
+}
+
+// nestedModule returns the nested module that dir belongs to, or "".
+func nestedModule(dir string) string {
+	for m := range nested {
+		if dir == m || strings.HasPrefix(dir, m+"/") {
+			return m
+		}
+	}
+	return ""
 }
 
 func inModule(imp string) (dir string, ok bool) {
@@ -154,16 +182,32 @@ func TestImportsPointDown(t *testing.T) {
 	for _, w := range wrongArrows(packages) {
 		t.Error(w)
 	}
+	work, err := os.ReadFile("go.work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := strings.Fields(string(work))
+	for m := range nested {
+		if _, err := os.Stat(filepath.Join(filepath.FromSlash(m), "go.mod")); err != nil || !slices.Contains(joined, "./"+m) {
+			t.Errorf("the rules name the module %s, which is not one, or not in go.work: %v", m, err)
+		}
+	}
+	for _, m := range joined {
+		if dir, ok := strings.CutPrefix(m, "./"); ok && nestedModule(dir) != dir {
+			t.Errorf("go.work has the module %s, which the rules do not name", dir)
+		}
+	}
 }
 
 // TestImportsSeeded: the check finds each wrong arrow that is put into a graph without one.
 func TestImportsSeeded(t *testing.T) {
 	good := func() map[string]pkg {
 		return map[string]pkg{
-			"scope":       {imports: []string{"strings"}},
-			"vault":       {imports: []string{"context", module + "/scope", module + "/audit", "golang.org/x/mod/sumdb/note"}},
-			"backend/kms": {imports: []string{module + "/vault"}, testImports: []string{"github.com/stretchr/testify/assert"}},
-			"examples/a":  {imports: []string{module + "/vault", "github.com/joho/godotenv"}},
+			"scope":           {imports: []string{"strings"}},
+			"vault":           {imports: []string{"context", module + "/scope", module + "/audit", "golang.org/x/mod/sumdb/note"}},
+			"backend/kms":     {imports: []string{module + "/vault"}, testImports: []string{"github.com/stretchr/testify/assert"}},
+			"examples/a":      {imports: []string{module + "/vault", module + "/examples/internal/b", "github.com/joho/godotenv"}},
+			"audit/otelaudit": {imports: []string{module + "/audit", "go.opentelemetry.io/otel/log"}, testImports: []string{module + "/vault", module + "/audit/otelaudit"}},
 		}
 	}
 	if w := wrongArrows(good()); len(w) > 0 {
@@ -181,8 +225,15 @@ func TestImportsSeeded(t *testing.T) {
 		{"backend/kms", pkg{imports: []string{"github.com/stretchr/testify/assert"}}, "backend/kms imports github.com/stretchr/testify/assert"},
 		{"vault", pkg{imports: []string{"golang.org/x/model"}}, "vault imports golang.org/x/model"},
 		{"vault", pkg{testImports: []string{module + "/examples/a"}}, "a test of vault imports " + module + "/examples/a"},
+		{"vault", pkg{imports: []string{module + "/harness/a"}}, "vault imports " + module + "/harness/a"},
+		{"vault", pkg{testImports: []string{module + "/harness/a"}}, "a test of vault imports " + module + "/harness/a"},
 		{"vault", pkg{testImports: []string{"github.com/joho/godotenv"}}, "a test of vault imports github.com/joho/godotenv"},
 		{"util", pkg{}, "util is not named in the rules"},
+		{"audit/otelaudit", pkg{imports: []string{module + "/vault"}}, "audit/otelaudit imports " + module + "/vault"},
+		{"audit/otelaudit", pkg{testImports: []string{module + "/examples/a"}}, "a test of audit/otelaudit imports " + module + "/examples/a"},
+		{"examples/a", pkg{imports: []string{module + "/audit/otelaudit"}}, "examples/a imports " + module + "/audit/otelaudit"},
+		{"vault", pkg{imports: []string{module + "/audit/otelaudit"}}, "vault imports " + module + "/audit/otelaudit"},
+		{"vault", pkg{testImports: []string{module + "/audit/otelaudit"}}, "a test of vault imports " + module + "/audit/otelaudit"},
 	} {
 		graph := good()
 		p := graph[seed.dir]

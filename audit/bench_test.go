@@ -148,7 +148,7 @@ func BenchmarkVerify(b *testing.B) {
 func BenchmarkProveRecord(b *testing.B) {
 	l := newLog(b, 100_000)
 	for b.Loop() {
-		if _, err := audit.ProveRecord(4711, 100_000, l.read); err != nil {
+		if _, err := audit.ProveRecord(4711, 100_000, audit.Tree{}, l.read); err != nil {
 			b.Fatal(err)
 		}
 	}

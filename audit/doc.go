@@ -28,7 +28,8 @@
 //
 //	{"seq":0,"time":"2026-11-20T09:30:00.000000000Z","outcome":"granted","op":"get"}
 //
-// The operations are create get use put delete list versions policy issue revoke freeze thaw whose tokens key keys denials.
+// The operations are create get use put delete list versions policy issue revoke freeze thaw whose tokens key keys
+// archive denials.
 // A refusal's cause is one of: of a dead token bad_token bad_key network expired not_yet_issued revoked used_up key_ended
 // spawn_ended; of a live one not_for_this_credential scope frozen widens too_many; within its scope not_found no_key
 // not_frozen version case unsettled policy tier secret_expired host no_hosts needs_url clock; of any caller invalid. A
@@ -62,36 +63,60 @@
 //
 // # Export
 //
-// An export is a text file: a checkpoint, a blank line, then every record line that the checkpoint covers, from 0, each
-// with its newline. Nothing follows in version 1. Archives will start at a later record and end in tree hashes; Verify
-// refuses these, as all that it does not know. Verify looks at signature, numbers and root and does not parse records;
-// the root proves that they are what was signed, ParseRecord that they are well-formed.
+// An export is a text file:
+//
+//	checkpoint ‖ newline ‖ edge ‖ for each record that the checkpoint covers, from the first: line ‖ newline
+//
+// In the export of a whole log the first record is 0 and the edge is empty. Records can be archived: moved out of the log
+// into a file. What is left, and each archive but the oldest, begins at a later record, and its edge is a line of its own:
+//
+//	"edge " ‖ base64 without padding of: first(8) ‖ hash(32) for each bit that is set in first ‖ newline
+//
+// first is the number of the record that follows, big-endian, and the hashes are the roots of the full subtrees of which
+// the tree over the first records consists, from the lowest bit, so the rightmost and smallest subtree, up. No record line
+// begins like it, so grep '^{' gives the records to jq. It stands before the records because whoever verifies needs it to
+// begin with, and reads once. It is not signed: lines and edge lead to the root that is signed, and another edge does not.
+// The log of the line above with another like it archived after the first record begins with
+//
+//	edge AAAAAAAAAAE8FTQjXCQ1CKuSNYn3/AwZCvNUqx/qO6AG8hmON9DLPA
+//
+// Nothing follows the last record. A log in parts is verified part by part from the oldest (VerifyFrom): the checkpoint of
+// each archive is where the next part begins. An export that begins at a later record is never taken for a whole one.
+// Verify looks at signature, numbers and root and does not parse records; the root proves that they are what was signed,
+// ParseRecord that they are well-formed.
+//
+// Proofs work across a cut: the edge has what a proof of a later record, or from a later size, needs of what is gone. For a
+// record in an archive two proofs are shown: that the checkpoint of its archive has it (ProveRecord, with the lines of
+// the archive), and that the newest log begins with that checkpoint (ProveConsistent, over the log as it is now).
 //
 // No code of keyward is needed to check one. This program does it with golang.org/x/mod/sumdb alone; a test builds it,
 // from testdata/offline, and runs it on good and on changed exports:
 //
-//	// Offline verifies a keyward export without keyward: offline KEY < export
+//	// Offline verifies a keyward export without keyward: offline KEY [ROOT] < export
 //	package main
 //
 //	import (
 //		"bufio"
 //		"bytes"
+//		"encoding/base64"
+//		"encoding/binary"
 //		"fmt"
 //		"os"
+//		"slices"
 //
 //		"golang.org/x/mod/sumdb/note"
 //		"golang.org/x/mod/sumdb/tlog"
 //	)
 //
 //	func main() {
-//		size, err := verify(os.Args[1], bufio.NewReader(os.Stdin))
-//		fmt.Println(size, "records verified, error:", err)
+//		first, size, err := verify(os.Args[1], append(os.Args[2:], "")[0], bufio.NewReader(os.Stdin))
+//		fmt.Println("records from", first, "to below", size, "verified, error:", err)
 //		if err != nil {
 //			os.Exit(1)
 //		}
 //	}
 //
-//	func verify(key string, in *bufio.Reader) (size int64, err error) {
+//	func verify(key, from string, in *bufio.Reader) (first, size int64, err error) {
 //		var checkpoint, line []byte
 //		for blank := 0; blank < 2 && err == nil; {
 //			checkpoint = append(checkpoint, line...)
@@ -101,32 +126,48 @@
 //		}
 //		verifier, err := note.NewVerifier(key)
 //		if err != nil {
-//			return 0, err
+//			return 0, 0, err
 //		}
 //		signed, err := note.Open(checkpoint, note.VerifierList(verifier))
 //		if err != nil {
-//			return 0, err
+//			return 0, 0, err
 //		}
 //		var edge []tlog.Hash // roots of the full subtrees, from the left
-//		for ; ; size++ {
-//			line, err := in.ReadBytes('\n')
-//			if len(line) == 0 {
-//				break
+//		known := tlog.HashReaderFunc(func([]int64) ([]tlog.Hash, error) { return edge, nil })
+//		line, _ = in.ReadBytes('\n')
+//		if bytes.HasPrefix(line, []byte("edge ")) { // stands for the records below first
+//			b, _ := base64.RawStdEncoding.DecodeString(string(line[5:]))
+//			if len(b) < 8 || fmt.Sprintf("edge %s\n", base64.RawStdEncoding.EncodeToString(b)) != string(line) {
+//				return 0, 0, fmt.Errorf("the edge is malformed")
 //			}
-//			if err != nil || !bytes.HasPrefix(line, fmt.Appendf(nil, `{"seq":%d,`, size)) {
-//				return 0, fmt.Errorf("record %d is missing", size)
+//			first = int64(binary.BigEndian.Uint64(b))
+//			for b = b[8:]; len(b) >= 32; b = b[32:] {
+//				edge = slices.Insert(edge, 0, tlog.Hash(b[:32]))
+//			}
+//			if first <= 0 || first>>60 > 0 || len(b) > 0 {
+//				return 0, 0, fmt.Errorf("the edge is malformed")
+//			}
+//			if root, err := tlog.TreeHash(first, known); err != nil || root.String() != from {
+//				return 0, 0, fmt.Errorf("verify the archive that ends at %d and pass the root in its checkpoint", first)
+//			}
+//			line, _ = in.ReadBytes('\n')
+//		}
+//		for size = first; len(line) > 0; size++ {
+//			if line[len(line)-1] != '\n' || !bytes.HasPrefix(line, fmt.Appendf(nil, `{"seq":%d,`, size)) {
+//				return 0, 0, fmt.Errorf("record %d is missing", size)
 //			}
 //			edge = append(edge, tlog.RecordHash(line[:len(line)-1]))
 //			for n := size; n&1 == 1; n >>= 1 {
 //				edge = append(edge[:len(edge)-2], tlog.NodeHash(edge[len(edge)-2], edge[len(edge)-1]))
 //			}
+//			line, _ = in.ReadBytes('\n')
 //		}
 //		// TreeHash asks for just these hashes, in this order.
-//		root, err := tlog.TreeHash(size, tlog.HashReaderFunc(func([]int64) ([]tlog.Hash, error) { return edge, nil }))
+//		root, err := tlog.TreeHash(size, known)
 //		if err != nil || signed.Text != fmt.Sprintf("%s\n%d\n%s\n", verifier.Name(), size, root) {
-//			return 0, fmt.Errorf("the records are not those of the checkpoint")
+//			return 0, 0, fmt.Errorf("the records are not those of the checkpoint")
 //		}
-//		return size, nil
+//		return first, size, nil
 //	}
 //
 // # Compatibility

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -77,7 +78,7 @@ func ExampleVerify() {
 			panic(err)
 		}
 		var out bytes.Buffer
-		if err := audit.WriteExport(&out, checkpoint, t.Head().Size, read); err != nil {
+		if err := audit.WriteExport(&out, checkpoint, audit.Tree{}, t.Head().Size, read); err != nil {
 			panic(err)
 		}
 		return out.Bytes()
@@ -110,7 +111,7 @@ func ExampleProveRecord() {
 		t.Append(line)
 	}
 	checkpoint, _ := audit.Sign(t.Head(), origin, signer)
-	proof, err := audit.ProveRecord(1, 3, read)
+	proof, err := audit.ProveRecord(1, 3, audit.Tree{}, read)
 	if err != nil {
 		panic(err)
 	}
@@ -139,7 +140,7 @@ func ExampleProveConsistent() {
 	t.Append(lines[1])
 	t.Append(lines[2])
 
-	proof, err := audit.ProveConsistent(old.Size, t.Head().Size, read)
+	proof, err := audit.ProveConsistent(old.Size, t.Head().Size, audit.Tree{}, read)
 	if err != nil {
 		panic(err)
 	}
@@ -160,5 +161,18 @@ func ExampleWriter() {
 	fmt.Println(err)
 	// Output:
 	// {"seq":7,"time":"2026-11-20T09:30:00.000000000Z","outcome":"denied","cause":"scope","op":"get","path":"production/x"}
+	// <nil>
+}
+
+// The records among the program's own log: the level tells how each ended.
+func ExampleLogger() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	a := audit.Logger{Handler: logger.Handler()}
+	err := a.Audit(context.Background(), []audit.Record{
+		{Seq: 7, Time: time.Date(2026, 11, 20, 9, 30, 0, 0, time.UTC), Outcome: audit.Denied, Cause: "scope", Op: "get", Path: "production/x", Reason: "look it up\nlevel=INFO"},
+	})
+	fmt.Println(err)
+	// Output:
+	// time=2026-11-20T09:30:00.000Z level=WARN msg=get seq=7 outcome=denied cause=scope path=production/x reason="look it up\\u000alevel=INFO"
 	// <nil>
 }

@@ -91,7 +91,7 @@ func FuzzExport(f *testing.F) {
 // FuzzText: proofs and trees have one spelling.
 func FuzzText(f *testing.F) {
 	l := newLog(f, 21)
-	p, err := audit.ProveRecord(5, 21, l.read)
+	p, err := audit.ProveRecord(5, 21, audit.Tree{}, l.read)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -93,9 +93,22 @@ func sign(t testing.TB, h audit.Head, signer string) []byte {
 
 func (l *log) export(t testing.TB) []byte {
 	t.Helper()
+	return l.part(t, 0, len(l.lines))
+}
+
+// part exports what is between two sizes, as an archive has it.
+func (l *log) part(t testing.TB, first, size int) []byte {
+	t.Helper()
 	var out bytes.Buffer
-	if err := audit.WriteExport(&out, l.checkpoint(t, len(l.lines)), int64(len(l.lines)), l.read); err != nil {
+	if err := audit.WriteExport(&out, l.checkpoint(t, size), l.edge(first), int64(size), l.read); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+func (l *log) edge(size int) (t audit.Tree) {
+	for _, line := range l.lines[:size] {
+		t.Append(line)
+	}
+	return t
 }

@@ -4,6 +4,9 @@ package audit_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -112,9 +115,9 @@ func TestMutatedProofs(t *testing.T) {
 	const size, seq, old = 37, 20, 13
 	l := newLog(t, size)
 	head := l.head(size)
-	p, _ := audit.ProveRecord(seq, size, l.read)
+	p, _ := audit.ProveRecord(seq, size, audit.Tree{}, l.read)
 	proof, _ := p.MarshalText()
-	q, _ := audit.ProveConsistent(old, size, l.read)
+	q, _ := audit.ProveConsistent(old, size, audit.Tree{}, l.read)
 	consistency, _ := q.MarshalText()
 	checkpoint := l.checkpoint(t, size)
 
@@ -219,6 +222,148 @@ func TestMutatedExports(t *testing.T) {
 			t.Logf("a verifier that %s: %d of %d undetected", c.name, n, len(c.all))
 		}
 	}
+}
+
+// mutateEdge writes another edge before the lines that begin at first: of another size or log, with hashes changed, swapped
+// or left out, or none.
+func mutateEdge(rng *rand.Rand, l *log, first int) []byte {
+	good, _ := l.edge(first).MarshalBinary()
+	raw := append([]byte(nil), good...)
+	i, j := 8+rng.IntN(len(raw)-8), 8+rng.IntN(len(raw)-8)
+	switch rng.IntN(6) {
+	case 0:
+		return nil
+	case 1:
+		raw[i] ^= 1 << rng.IntN(8)
+	case 2:
+		raw[i], raw[j] = raw[j], raw[i]
+	case 3:
+		binary.BigEndian.PutUint64(raw, rng.Uint64()>>rng.IntN(64))
+	case 4:
+		raw, _ = l.edge(rng.IntN(len(l.lines))).MarshalBinary()
+	case 5:
+		raw = mutate(rng, raw)
+	}
+	if bytes.Equal(raw, good) {
+		raw[8] ^= 1
+	}
+	return append(base64.RawStdEncoding.AppendEncode([]byte("edge "), raw), '\n')
+}
+
+// TestMutatedParts mutates an export that begins at a cut. Its reader kept the checkpoint of the archive and one behind it.
+func TestMutatedParts(t *testing.T) {
+	const size, kept, first = 48, 30, 21
+	l := newLog(t, size)
+	original := l.part(t, first, size)
+	from, earlier, checkpoint := l.checkpoint(t, first), l.checkpoint(t, kept), l.checkpoint(t, size)
+	edge, covered := edgeLine(l.edge(first)), l.head(kept)
+	rng := rand.New(rand.NewPCG(9, 10))
+	part := func(checkpoint, edge []byte, lines [][]byte) evidence {
+		text := bundle(checkpoint, lines)
+		at := len(checkpoint) + 1
+		return evidence{append(append(append([]byte(nil), text[:at]...), edge...), text[at:]...), l.verifier}
+	}
+	if !bytes.Equal(part(checkpoint, edge, l.lines[first:]).export, original) {
+		t.Fatal("the parts do not make up the original")
+	}
+	var bytewise, edges, records, keeper, prefixes []evidence
+	for range rounds() {
+		bytewise = append(bytewise, evidence{mutate(rng, original), l.verifier})
+		edges = append(edges, part(checkpoint, mutateEdge(rng, l, first), l.lines[first:]))
+		changed := mutateLines(rng, l.lines[first:])
+		if rng.IntN(20) == 0 {
+			changed = append(append([][]byte(nil), l.lines[first:size-1]...), mutate(rng, l.lines[size-1]))
+		}
+		records = append(records, part(checkpoint, edge, changed))
+		// With the signing key: another past, or what follows it, under a true edge of it.
+		lines := mutateLines(rng, l.lines)
+		for len(lines) >= kept && headOf(lines[:kept]) == covered {
+			lines = mutateLines(rng, l.lines)
+		}
+		cut := min(first, len(lines))
+		forged := &log{lines, l.signer, l.verifier}
+		keeper = append(keeper, part(sign(t, headOf(lines), l.signer), edgeLine(forged.edge(cut)), lines[cut:]))
+		// The whole log, with its beginning left out: true as far as it goes.
+		cut = 1 + rng.IntN(size)
+		prefixes = append(prefixes, part(checkpoint, edgeLine(l.edge(cut)), l.lines[cut:]))
+	}
+	real := func(from []byte) func(evidence) bool {
+		return func(e evidence) bool {
+			_, err := audit.VerifyFrom(from, bytes.NewReader(e.export), l.verifier, earlier)
+			return err == nil
+		}
+	}
+	if !real(from)(evidence{original, ""}) {
+		t.Fatal("the original is refused")
+	}
+	for _, c := range []struct {
+		name   string
+		verify func(evidence) bool
+		all    []evidence
+	}{
+		{"bytes", real(from), bytewise}, {"edges", real(from), edges}, {"records", real(from), records},
+		{"signed again by the keeper", real(from), keeper}, {"beginnings left out", real(nil), prefixes},
+	} {
+		if n := undetected(c.verify, original, c.all); n != 0 {
+			t.Errorf("%s: %d of %d undetected", c.name, n, len(c.all))
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		verify func(evidence) bool
+		all    []evidence
+	}{
+		{"takes the edge at its word", func(e evidence) bool { return verifyAtItsWord(t, l, e.export) }, prefixes},
+		{"takes the edge at its word, and has forgotten the checkpoints", func(e evidence) bool { return verifyAtItsWord(t, l, e.export) }, keeper},
+		{"does not hash the last line", func(e evidence) bool { return verifyAllButLast(e.export, l, first) }, records},
+	} {
+		if n := undetected(c.verify, original, c.all); n == 0 {
+			t.Errorf("the harness does not find a verifier that %s", c.name)
+		} else {
+			t.Logf("a verifier that %s: %d of %d undetected", c.name, n, len(c.all))
+		}
+	}
+}
+
+// verifyAtItsWord is a seeded bug: it begins wherever the export says that it begins.
+func verifyAtItsWord(t testing.TB, l *log, export []byte) bool {
+	var edge audit.Tree
+	for line := range strings.Lines(string(export)) {
+		if text, ok := strings.CutPrefix(line, "edge "); ok && edge.UnmarshalText([]byte(strings.TrimSpace(text))) != nil {
+			return false
+		}
+	}
+	var from []byte
+	if edge != (audit.Tree{}) {
+		from = sign(t, edge.Head(), l.signer)
+	}
+	_, err := audit.VerifyFrom(from, bytes.NewReader(export), l.verifier)
+	return err == nil
+}
+
+// verifyAllButLast is a seeded bug: the last line is counted, and not hashed. It has the root behind the others from l.
+func verifyAllButLast(export []byte, l *log, first int) bool {
+	parts := strings.SplitN(string(export), "\n\n", 3)
+	if len(parts) != 3 {
+		return false
+	}
+	head, err := audit.ParseCheckpoint([]byte(parts[0]+"\n\n"+parts[1]+"\n"), l.verifier)
+	if err != nil {
+		return false
+	}
+	tree, seq := l.edge(first), int64(first)
+	for line := range strings.Lines(parts[2]) {
+		if strings.HasPrefix(line, "edge ") {
+			continue
+		}
+		if !strings.HasPrefix(line, fmt.Sprintf(`{"seq":%d,`, seq)) {
+			return false
+		}
+		if seq++; seq < head.Size {
+			tree.Append([]byte(strings.TrimSuffix(line, "\n")))
+		}
+	}
+	return seq == head.Size && tree == l.edge(len(l.lines)-1)
 }
 
 // verifyWithoutRoot is a seeded bug: signature, count and numbers are checked, the root is not.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/keyward-go/keyward/audit"
 )
 
@@ -24,8 +26,8 @@ func TestOffline(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, offline).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	run := func(export []byte, key string) (string, bool) {
-		cmd := exec.Command(program, key)
+	run := func(export []byte, args ...string) (string, bool) {
+		cmd := exec.Command(program, args...)
 		cmd.Stdin = bytes.NewReader(export)
 		out, err := cmd.CombinedOutput()
 		return string(out), err == nil
@@ -37,6 +39,18 @@ func TestOffline(t *testing.T) {
 		}
 	}
 	l := newLog(t, 50)
+	root := func(size int) string { return tlog.Hash(l.head(size).Root).String() }
+	for _, first := range []int{1, 2, 3, 22, 49, 50} {
+		part := l.part(t, first, 50)
+		if out, ok := run(part, l.verifier, root(first)); !ok {
+			t.Errorf("from %d: %s", first, out)
+		}
+		for _, args := range [][]string{{l.verifier}, {l.verifier, root(first - 1)}, {l.verifier, ""}} {
+			if out, ok := run(part, args...); ok {
+				t.Errorf("from %d, taken for another: %s", first, out)
+			}
+		}
+	}
 	export := l.export(t)
 	_, stranger := keys(origin, 8)
 	if out, ok := run(export, stranger); ok {
@@ -54,6 +68,17 @@ func TestOffline(t *testing.T) {
 		}
 		if out, ok := run(bad, l.verifier); ok {
 			t.Errorf("mutation %d: %s", i, out)
+		}
+	}
+	part := l.part(t, 22, 50)
+	edge := bytes.Index(part, []byte("edge "))
+	for i := range 20 {
+		bad := append(append([]byte(nil), part[:edge]...), mutate(rng, part[edge:edge+150])...)
+		if bad = append(bad, part[edge+150:]...); bytes.Equal(bad, part) {
+			continue
+		}
+		if out, ok := run(bad, l.verifier, root(22)); ok {
+			t.Errorf("mutation %d of the edge: %s", i, out)
 		}
 	}
 }
@@ -74,7 +99,7 @@ func TestOfflineStandsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(source, []byte("\n")); n > 60 {
+	if n := bytes.Count(source, []byte("\n")); n > 80 {
 		t.Errorf("it has %d lines", n)
 	}
 	doc, err := os.ReadFile("doc.go")
@@ -105,7 +130,8 @@ func TestWorkedExample(t *testing.T) {
 	tree.Append([]byte(r.String()))
 	signer, verifier := keys(origin, 7)
 	text, signature, _ := strings.Cut(string(sign(t, tree.Head(), signer)), "\n\n")
-	for _, part := range append(strings.Split(text, "\n"), r.String(), strings.TrimSpace(signature), verifier) {
+	edge, _ := tree.AppendText([]byte("edge "))
+	for _, part := range append(strings.Split(text, "\n"), r.String(), strings.TrimSpace(signature), verifier, string(edge)) {
 		if !strings.Contains(string(doc), "\n//\t"+part+"\n") {
 			t.Errorf("the package comment does not have %s", part)
 		}

@@ -51,7 +51,7 @@ func TestProofs(t *testing.T) {
 	}
 	for size := 1; size <= top; size++ {
 		for seq := range size {
-			p, err := audit.ProveRecord(int64(seq), int64(size), l.read)
+			p, err := audit.ProveRecord(int64(seq), int64(size), audit.Tree{}, l.read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestProofs(t *testing.T) {
 	}
 	for size := 0; size <= top; size++ {
 		for old := 0; old <= size; old++ {
-			p, err := audit.ProveConsistent(int64(old), int64(size), l.read)
+			p, err := audit.ProveConsistent(int64(old), int64(size), audit.Tree{}, l.read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestProofs(t *testing.T) {
 func TestNumberInLine(t *testing.T) {
 	l := newLog(t, 5)
 	l.lines[3] = l.lines[2]
-	p, err := audit.ProveRecord(3, 5, l.read)
+	p, err := audit.ProveRecord(3, 5, audit.Tree{}, l.read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +115,12 @@ func TestOutOfRange(t *testing.T) {
 				}
 			}
 			if a < 0 || b <= a || b > 1<<60 {
-				if _, err := audit.ProveRecord(a, b, never); err == nil {
+				if _, err := audit.ProveRecord(a, b, audit.Tree{}, never); err == nil {
 					t.Errorf("ProveRecord(%d, %d) gave a proof", a, b)
 				}
 			}
 			if a < 0 || b < a || b > 1<<60 {
-				if _, err := audit.ProveConsistent(a, b, never); err == nil {
+				if _, err := audit.ProveConsistent(a, b, audit.Tree{}, never); err == nil {
 					t.Errorf("ProveConsistent(%d, %d) gave a proof", a, b)
 				}
 			}
@@ -140,7 +140,7 @@ func TestProveReads(t *testing.T) {
 		}
 		return got, err
 	}
-	p, err := audit.ProveRecord(1234, 2500, counted)
+	p, err := audit.ProveRecord(1234, 2500, audit.Tree{}, counted)
 	if err != nil || audit.CheckRecord(l.lines[1234], 1234, l.head(2500), p) != nil {
 		t.Fatal("no proof", err)
 	}
@@ -158,11 +158,11 @@ func TestProveReads(t *testing.T) {
 		"no lines": func(int64, int) ([][]byte, error) { return nil, nil },
 		"too many": func(_ int64, n int) ([][]byte, error) { return make([][]byte, n+1), nil },
 	} {
-		_, err := audit.ProveRecord(3, 5, lines)
+		_, err := audit.ProveRecord(3, 5, audit.Tree{}, lines)
 		if err == nil || why == "error" && !errors.Is(err, failure) {
 			t.Errorf("%s: %v", why, err)
 		}
-		if _, err := audit.ProveConsistent(3, 5, lines); err == nil {
+		if _, err := audit.ProveConsistent(3, 5, audit.Tree{}, lines); err == nil {
 			t.Errorf("%s: consistency proof", why)
 		}
 	}

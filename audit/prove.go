@@ -21,12 +21,17 @@ const page = 1000
 var errProve = errors.New("prove: no such record or size")
 
 // ProveRecord returns the proof that the log of this size has record seq. It reads the log once, all lines but that
-// of seq, a page at a time, and keeps only hashes. It trusts the lines; CheckRecord with a signed head does not.
-func ProveRecord(seq, size int64, lines Lines) (Proof, error) {
+// of seq, a page at a time, and keeps only hashes. It trusts the lines; CheckRecord with a signed head does not. edge is
+// the zero Tree, or the tree where the lines begin, if those below were archived: it stands for them, but a record among
+// them is proven from its archive, whose records are Lines too.
+func ProveRecord(seq, size int64, edge Tree, lines Lines) (Proof, error) {
 	if seq < 0 || seq >= size || size > maxSize {
 		return nil, errProve
 	}
-	p, err := tlog.ProveRecord(size, seq, lines.reader())
+	if seq < edge.size {
+		return nil, errArchived(seq, edge.size)
+	}
+	p, err := tlog.ProveRecord(size, seq, lines.reader(edge))
 	if err != nil {
 		return nil, err
 	}
@@ -34,44 +39,67 @@ func ProveRecord(seq, size int64, lines Lines) (Proof, error) {
 }
 
 // ProveConsistent returns the proof that the log of this size begins with the log that it was at size old. It reads
-// what it needs of the log once, as ProveRecord does.
-func ProveConsistent(old, size int64, lines Lines) (Proof, error) {
+// what it needs of the log once, as ProveRecord does. From a size below the edge two proofs lead: from there to the
+// checkpoint of the archive, by the lines of the archive, and from that on.
+func ProveConsistent(old, size int64, edge Tree, lines Lines) (Proof, error) {
 	if old < 0 || old > size || size > maxSize {
 		return nil, errProve
 	}
 	if old == 0 {
 		return Proof{}, nil
 	}
-	p, err := tlog.ProveTree(size, old, lines.reader())
+	if old < edge.size {
+		return nil, errArchived(old, edge.size)
+	}
+	p, err := tlog.ProveTree(size, old, lines.reader(edge))
 	if err != nil {
 		return nil, err
 	}
 	return newProof(p), nil
 }
 
-// reader answers tlog's request for the hashes of subtrees, which do not overlap, by scanning them in log order.
-func (lines Lines) reader() tlog.HashReader {
+func errArchived(n, first int64) error {
+	return fmt.Errorf("prove: the log begins at %d: what leads from %d is in the archive that ends there", first, n)
+}
+
+// reader answers tlog's request for the hashes of subtrees, which do not overlap, by scanning them in log order. What of
+// them is below the edge comes from there.
+func (lines Lines) reader(edge Tree) tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		type subtree struct {
 			place    int // in the answer
+			level    int
 			from, to int64
 		}
 		subtrees := make([]subtree, len(indexes))
 		for i, index := range indexes {
 			level, n := tlog.SplitStoredHashIndex(index)
-			subtrees[i] = subtree{i, n << level, (n + 1) << level}
+			subtrees[i] = subtree{i, level, n << level, (n + 1) << level}
 		}
 		slices.SortFunc(subtrees, func(a, b subtree) int { return cmp.Compare(a.from, b.from) })
 		hashes := make([]tlog.Hash, len(indexes))
 		for _, s := range subtrees {
-			var t Tree
-			if err := lines.each(s.from, s.to, func(line []byte) error { t.Append(line); return nil }); err != nil {
+			t := edge.below(s.from, s.level)
+			if err := lines.each(s.from+t.size, s.to, func(line []byte) error { t.Append(line); return nil }); err != nil {
 				return nil, err
 			}
 			hashes[s.place] = t.Head().Root
 		}
 		return hashes, nil
 	})
+}
+
+// below returns the part of the edge that lies in the subtree of 2^level leaves at from, as a tree of its own.
+func (t *Tree) below(from int64, level int) (part Tree) {
+	switch size := t.size - from; {
+	case size <= 0: // all of it comes later
+	case size >= 1<<level: // all of it is below: a proof of what comes later asks for just the edge's own subtrees
+		part.edge[level], part.size = t.edge[level], 1<<level
+	default: // aligned as it is, it has the lower part of the edge
+		copy(part.edge[:level], t.edge[:level])
+		part.size = size
+	}
+	return part
 }
 
 // each calls f with the lines from one number up to another, in order.

@@ -144,10 +144,10 @@ func TestVerifyMemory(t *testing.T) {
 func TestWriteExport(t *testing.T) {
 	l := newLog(t, 3)
 	failure := errors.New("disk is full")
-	if err := audit.WriteExport(failingWriter{failure}, l.checkpoint(t, 3), 3, l.read); !errors.Is(err, failure) {
+	if err := audit.WriteExport(failingWriter{failure}, l.checkpoint(t, 3), audit.Tree{}, 3, l.read); !errors.Is(err, failure) {
 		t.Error(err)
 	}
-	if err := audit.WriteExport(io.Discard, l.checkpoint(t, 3), 4, l.read); err == nil {
+	if err := audit.WriteExport(io.Discard, l.checkpoint(t, 3), audit.Tree{}, 4, l.read); err == nil {
 		t.Error("a log shorter than the size was exported")
 	}
 }

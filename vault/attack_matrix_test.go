@@ -3,6 +3,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -75,8 +76,30 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Keys":       onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
 		"RotateKeys": onOperator("rotate", func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) }),
 		"SetRoot":    onOperator("root", func(o *vault.Operator) error { return o.SetRoot(ctx, attackRoot(1), "") }),
+		"ResetClock": onOperator("clock", func(o *vault.Operator) error {
+			if err := o.ResetClock(ctx, ""); !errors.Is(err, vault.ErrConflict) { // an operator may, and there is nothing to undo
+				return err
+			}
+			return nil
+		}),
 		"Destroy": onOperator("destroy", func(o *vault.Operator) error {
 			return o.Destroy(ctx, vault.Request{Path: attackPath, Version: 1})
+		}),
+		"Backup": onOperator("backup", func(o *vault.Operator) error {
+			var b bytes.Buffer
+			err := o.Backup(ctx, &b, "")
+			if (b.Len() > 0) != (err == nil) {
+				return errors.New("a backup beside an error")
+			}
+			return err
+		}),
+		"Archive": onOperator("archive", func(o *vault.Operator) error {
+			var w bytes.Buffer
+			if err := o.Archive(ctx, time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), &w, ""); err != nil && w.Len() > 0 {
+				return errors.New("an archive beside an error")
+			} else {
+				return err
+			}
 		}),
 		"NewKey": onOperator("key", func(o *vault.Operator) error {
 			k := vault.Key{Name: "k", Operator: true, Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}

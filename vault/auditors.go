@@ -20,10 +20,11 @@ type Auditor interface {
 	Audit(ctx context.Context, records []audit.Record) error
 }
 
-// releaser hands each committed batch to all auditors at once, and releases it if all accept. The committer runs at most
-// one batch ahead. Observers hear of it afterwards, each at its own pace.
+// releaser hands each committed batch to all auditors at once, then moves the anchor, and releases the batch if all accept.
+// The committer runs at most one batch ahead. Observers hear of it afterwards, each at its own pace.
 type releaser struct {
 	auditors  []*watched
+	anchor    *anchored // nil without one
 	observers []*observer
 	timeout   time.Duration
 	batches   chan released
@@ -34,10 +35,11 @@ type released struct {
 	calls   []*call
 	outcome []error
 	records []audit.Record
+	head    audit.Head
 }
 
-func newReleaser(cfg Config) *releaser {
-	r := &releaser{timeout: cfg.AuditTimeout, batches: make(chan released), done: make(chan struct{})}
+func newReleaser(cfg Config, anchor *anchored) *releaser {
+	r := &releaser{anchor: anchor, timeout: cfg.AuditTimeout, batches: make(chan released), done: make(chan struct{})}
 	if r.timeout == 0 {
 		r.timeout = 5 * time.Second
 	}
@@ -59,7 +61,7 @@ func (v *core) deliver(b *batch) {
 		}
 		return
 	}
-	v.releaser.batches <- released{slices.Clone(b.calls), slices.Clone(b.outcome), b.records()}
+	v.releaser.batches <- released{slices.Clone(b.calls), slices.Clone(b.outcome), b.records(), b.head.log}
 }
 
 func (r *releaser) run() {
@@ -68,6 +70,9 @@ func (r *releaser) run() {
 		var err error
 		if len(b.records) > 0 {
 			err = r.ask(b.records)
+			if err == nil && r.anchor != nil {
+				err = r.move(b.head)
+			}
 		}
 		for i, c := range b.calls {
 			if err != nil && b.outcome[i] != errAgain {
@@ -99,6 +104,12 @@ func (r *releaser) ask(records []audit.Record) error {
 	return first
 }
 
+func (r *releaser) move(to audit.Head) error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	return r.anchor.advance(ctx, to)
+}
+
 // stop waits until nothing is to be told and nobody is being told any more; a while for those that hang.
 func (r *releaser) stop() {
 	close(r.batches)
@@ -110,48 +121,48 @@ func (r *releaser) stop() {
 	for _, o := range r.observers {
 		waiting.Go(func() { o.stop(r.timeout) })
 	}
+	if r.anchor != nil {
+		waiting.Go(func() { r.anchor.gate.rest(r.timeout) })
+	}
 	waiting.Wait()
 }
 
-// watched is an auditor that is asked about one batch at a time, so that one which hangs holds one goroutine.
-type watched struct {
-	Auditor
-	idle chan struct{}
+// gate lets one call of a user's code run at a time, so that one which hangs holds one goroutine.
+type gate struct{ idle chan struct{} }
+
+func newGate() *gate {
+	g := &gate{make(chan struct{}, 1)}
+	g.idle <- struct{}{}
+	return g
 }
 
-func watch(a Auditor) *watched {
-	w := &watched{a, make(chan struct{}, 1)}
-	w.idle <- struct{}{}
-	return w
-}
-
-// rest waits until the auditor is idle, for a while.
-func (a *watched) rest(patience time.Duration) {
+// rest waits until nothing runs, for a while.
+func (g *gate) rest(patience time.Duration) {
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case <-a.idle:
+	case <-g.idle:
 	case <-t.C:
 	}
 }
 
 var errGone = errors.New("ended its goroutine")
 
-// tell returns what the auditor answers, or the error of ctx.
-func (a *watched) tell(ctx context.Context, records []audit.Record) error {
+// do returns what f answers, or the error of ctx. Until f has returned, the next do waits.
+func (g *gate) do(ctx context.Context, f func(context.Context) error) error {
 	select {
-	case <-a.idle:
+	case <-g.idle:
 	case <-ctx.Done():
-		return fmt.Errorf("still busy with a batch before: %w", ctx.Err())
+		return fmt.Errorf("still busy with a call before: %w", ctx.Err())
 	}
 	answer := make(chan error, 1)
 	go func() {
 		err := errGone // should it call runtime.Goexit
 		defer func() {
-			a.idle <- struct{}{}
+			g.idle <- struct{}{}
 			answer <- err
 		}()
-		err = contain(func() error { return a.Audit(ctx, slices.Clone(records)) })
+		err = contain(func() error { return f(ctx) })
 	}()
 	select {
 	case err := <-answer:
@@ -159,6 +170,19 @@ func (a *watched) tell(ctx context.Context, records []audit.Record) error {
 	case <-ctx.Done():
 		return fmt.Errorf("no answer in time: %w", ctx.Err())
 	}
+}
+
+// watched is an auditor that is asked about one batch at a time.
+type watched struct {
+	Auditor
+	*gate
+}
+
+func watch(a Auditor) *watched { return &watched{a, newGate()} }
+
+// tell returns what the auditor answers, or the error of ctx.
+func (a *watched) tell(ctx context.Context, records []audit.Record) error {
+	return a.do(ctx, func(ctx context.Context) error { return a.Audit(ctx, slices.Clone(records)) })
 }
 
 // maxBehind is how many batches an observer may be behind before it misses one.

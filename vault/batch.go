@@ -17,7 +17,9 @@ type batch struct {
 	over     staging
 	dirty    []rowKey // rows that this batch writes, in the order in which they were first written
 	said     []rowKey // rows that now say what this process refuses because it could not be said before
-	sealed   []Row    // values and keyrings to write or remove
+	sealed   []Row    // values and keyrings to write or remove, rows to remove, and other rows that decide nothing
+	keep     int64    // lines below it are dropped
+	purged   *call    // whose record says that rows of dead tokens are removed
 	ring     *keyring // that this batch brings, if it does
 	scrub    bool     // what is removed is to leave no bytes behind
 	head     head
@@ -29,6 +31,8 @@ type batch struct {
 	rowMAC   hash.Hash
 	headMAC  headMAC
 	headRow  []byte
+	markMAC  hash.Hash // nil without a head file
+	mark     []byte
 	rows     []Row
 	inside   error // why update failed
 	unsure   bool  // whether the batch was committed is not known
@@ -37,6 +41,9 @@ type batch struct {
 
 func (v *core) newBatch() *batch {
 	b := &batch{rowMAC: v.keys().sub(labelRow), headMAC: headMAC{Hash: v.keys().sub(labelHead)}}
+	if v.marks {
+		b.markMAC = v.keys().sub(labelMark)
+	}
 	b.update = func(changed []Row) (out Batch, err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -62,13 +69,17 @@ func (v *core) newBatch() *batch {
 func (b *batch) start(v *core, now readTime, changed []Row) error {
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
-	b.outcome, b.recorded = b.outcome[:0], b.recorded[:0]
+	b.outcome, b.recorded, b.keep, b.purged = b.outcome[:0], b.recorded[:0], 0, nil
 	b.head, b.sum, b.ring, b.scrub = v.state.head, v.state.sum, nil, false
 	b.view = v.view(now, &b.over)
 	if err := b.catchUp(changed); err != nil {
 		return err
 	}
-	b.now, b.behind = now.after(b.head.time)
+	if b.head.reset != v.state.head.reset { // the clock was wrong, and this process may have begun then
+		b.read.steady = b.read.wall
+	}
+	b.now, b.behind = b.read.after(b.head.time)
+	b.first = b.head.first
 	return nil
 }
 
@@ -79,9 +90,11 @@ func (b *batch) catchUp(changed []Row) error {
 		return nil
 	}
 	var mac, ring []byte
-	size := b.head.log.Size
+	before := b.head
 	for _, r := range changed {
 		switch r.Key {
+		case cutKey:
+			continue
 		case keyringKey:
 			ring = r.Data
 		case headKey:
@@ -89,7 +102,8 @@ func (b *batch) catchUp(changed []Row) error {
 			if err != nil {
 				return err
 			}
-			if h.id != b.head.id || h.log.Size < size || h.generation < b.head.generation || h.time.Before(b.head.time) || r.Seq != h.log.Size-1 {
+			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation < before.generation || r.Seq != h.log.Size-1 ||
+				h.reset < before.reset || h.reset == before.reset && (h.time.Before(before.time) || h.purged < before.purged) {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
 			b.head, mac = h, m
@@ -104,6 +118,12 @@ func (b *batch) catchUp(changed []Row) error {
 			}
 			b.put(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
 		}
+	}
+	if b.head.reset != before.reset {
+		b.dropWritten(b.head.reset)
+	}
+	if b.head.purged != before.purged {
+		b.dropEnded(b.head.purged)
 	}
 	if err := b.headMAC.verify(&b.head, b.sum, mac); err != nil {
 		return err
@@ -215,9 +235,13 @@ func (b *batch) finish() (Batch, error) {
 	if len(b.lines) == 0 {
 		return Batch{}, nil
 	}
-	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Scrub: b.scrub}
+	b.purge()
+	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep, Scrub: b.scrub}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
+		if e.row == nil {
+			continue // removed after it was written
+		}
 		data, err := encodeRow(e.row)
 		if err != nil {
 			return Batch{}, err
@@ -238,6 +262,10 @@ func (b *batch) finish() (Batch, error) {
 	}
 	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.log.Size - 1, b.headRow})
 	b.rows = out.Rows
+	if b.markMAC != nil {
+		b.mark = b.head.appendMark(b.mark[:0], b.markMAC)
+		out.Mark = b.mark
+	}
 	return out, nil
 }
 
@@ -248,6 +276,9 @@ func (b *batch) records() []audit.Record {
 		if b.recorded[i] {
 			out = append(out, c.record)
 		}
+	}
+	if b.purged != nil {
+		out = append(out, b.purged.record)
 	}
 	return out
 }

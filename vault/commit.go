@@ -211,6 +211,9 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	for k, e := range b.over.rows {
 		v.state.set(k, e)
 	}
+	if b.head.reset != v.state.head.reset {
+		v.clock.restart()
+	}
 	v.state.head = b.head
 	if b.ring != nil {
 		v.ring.Store(b.ring)

@@ -17,7 +17,7 @@ type core struct {
 	sealer  *sealer
 	issuer  TokenIssuer
 	builtin bool // the issuer is the built-in one
-	clock   clock
+	clock   *clock
 	maxTTL  time.Duration
 	opening string // names this opening to spawned tokens
 
@@ -30,7 +30,9 @@ type core struct {
 
 	queue     queue
 	committed chan struct{} // closed when the committer is done
-	releaser  *releaser     // nil without auditors
+	releaser  *releaser     // nil without auditors and anchor
+	anchor    *anchored     // nil without one; the releaser's
+	marks     bool          // the store has a head file
 	refusals  refusals
 	doomed    doomed
 	spawns    set[string]
@@ -88,7 +90,7 @@ func (v *core) look(f func(view)) {
 
 // view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, v: v}
+	w := view{state: v.state, over: over, first: v.state.head.first, v: v, read: now}
 	w.now, w.behind = now.after(v.state.head.time)
 	return w
 }

@@ -75,8 +75,11 @@ func dead(w view, who *identity) *refusal {
 	if !w.now.Before(who.ends) {
 		return expired
 	}
-	if claims[claims.first()].Issued.After(w.now) {
+	switch issued := claims[claims.first()].Issued; {
+	case issued.After(w.now):
 		return notYet
+	case issued.Unix() < w.head.since:
+		return revoked
 	}
 	for _, l := range claims {
 		t := w.token(l.ID)

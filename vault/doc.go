@@ -52,10 +52,12 @@
 // What decides lies in rows of JSON, each under a key: "s:<path>" (policy, next number), "v:<path>:<n>" (created, reason,
 // metadata, fingerprint, wrapped data key, SHA-256 of the sealed row; or gone), "t:<link id>" (uses, revoked, expires;
 // written at the first counted use or at revocation), "k:<id>" (agent key or operator), "f:<kind>:<value>" (freeze). Every
-// process holds them in memory. "x:<path>:<n>" is a sealed value, read when it is needed; "keyring" is below, and "head" is
+// process holds them in memory. "x:<path>:<n>" is a sealed value, read when it is needed; "cut" is the edge of the log's tree
+// where its lines begin, once records were archived, as {"edge":"<text of audit.Tree>"}: it decides nothing, the head says
+// where that is, and hashing on from it leads to the head's root or is refused; "keyring" is below, and "head" is
 //
 //	fields = format(4)=1 ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖
-//	         keyring generation(4) ‖ purged(8)
+//	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 //	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
 // with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the

@@ -46,13 +46,16 @@ var (
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
+	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
 	opCreate   = &operation{name: "create"}
 	opDestroy  = &operation{name: "destroy", onePath: true, check: (*call).checkDestroy, decide: decideDestroy, apply: applyDestroy}
 	opRotate   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideRotate, load: loadRotate, apply: applyKeyring}
 	opRewrap   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRewrap, apply: applyRewrap}
 	opRotated  = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRotated, apply: applyKeyring}
 	opRoot     = &operation{name: "root", check: (*call).checkRoot, decide: decideAny, load: loadRoot, apply: applyKeyring}
+	opClock    = &operation{name: "clock", always: true, check: (*call).checkNothing, decide: decideClock, load: loadClock, apply: applyClock}
 	opDenials  = &operation{name: "denials"}
+	opPurge    = &operation{name: "purge"}
 )
 
 func (c *call) checkValue() error {
@@ -79,6 +82,8 @@ type call struct {
 	spawn  bool    // the token is for Spawn
 	key    *Key    // of NewKey
 	target string  // of Revoke; what the record says was acted on
+
+	archive *archive // of Archive
 
 	malformed *refusal    // step 1
 	dest      destination // step 1

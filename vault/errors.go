@@ -26,7 +26,8 @@ var (
 	ErrNotRecorded = errors.New("not recorded")
 	// ErrBusy: too many operations wait, or the store's lock was not free for 10 s. Nothing changed; retry later.
 	ErrBusy = errors.New("busy")
-	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock.
+	// ErrClock: the wall clock is more than 2 minutes behind the last record. Set the clock; if it is right and the record
+	// is wrong, ResetClock.
 	ErrClock = errors.New("clock is behind the log")
 	// ErrWrongKey: the root key is not the one that sealed this vault. No byte was changed. Of a vault that is open it means
 	// that another process has given it another root: open it again with that one.
@@ -38,6 +39,9 @@ var (
 	ErrKMSUnavailable = errors.New("key service unavailable")
 	// ErrTampered: stored bytes are not those that keyward wrote. No further access is granted.
 	ErrTampered = errors.New("stored data was changed")
+	// ErrRollback: the store is older than its head file or its anchor, or has another history: acknowledged records are
+	// missing. Put back what was there; or accept what there is with Restore, which ends every token.
+	ErrRollback = errors.New("store was rolled back")
 	// ErrClosed: the vault is closed.
 	ErrClosed = errors.New("vault is closed")
 )

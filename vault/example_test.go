@@ -3,6 +3,7 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -173,4 +174,57 @@ func ExampleLog_Prove() {
 	}
 	fmt.Println(record.Op, record.Agent, record.Reason, audit.CheckRecord(line, 3, head, proof))
 	// Output: get researcher find papers <nil>
+}
+
+// The log of last year moves into a file. Whoever verifies goes from part to part; a proof goes across the cut.
+func ExampleOperator_Archive() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "keyward")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	now := time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
+	v, err := vault.Open(ctx, vault.Config{
+		Store: memory.New(), Root: kms.KeyFile(filepath.Join(dir, "root.key")), Now: func() time.Time { return now },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	op := v.Operator("example")
+	if _, err := op.Put(ctx, vault.Item{Path: exampleKey, Value: vault.NewSecret("not-a-real-key")}); err != nil {
+		log.Fatal(err)
+	}
+	now = now.AddDate(0, 0, 1)
+	if _, err := op.Get(ctx, vault.Request{Path: exampleKey}); err != nil {
+		log.Fatal(err)
+	}
+
+	file, err := os.Create(filepath.Join(dir, "2026.log"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := op.Archive(ctx, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), file, "a new year"); err != nil {
+		log.Fatal(err)
+	}
+	file.Close() // it was synced
+
+	// The other side, which kept the key.
+	archive, err := os.ReadFile(file.Name())
+	if err != nil {
+		log.Fatal(err)
+	}
+	head, err := audit.Verify(bytes.NewReader(archive), v.Log().Key())
+	fmt.Println(head.Size, "records in the archive,", err)
+	var rest bytes.Buffer
+	if err := v.Log().Export(ctx, &rest); err != nil {
+		log.Fatal(err)
+	}
+	from := archive[:bytes.Index(archive, []byte("\n\n{"))+1] // the checkpoint in it
+	head, err = audit.VerifyFrom(from, &rest, v.Log().Key())
+	fmt.Println(head.Size, "records in all,", err)
+	// Output:
+	// 2 records in the archive, <nil>
+	// 4 records in all, <nil>
 }

@@ -36,14 +36,17 @@ type head struct {
 	first      int64      // lowest line kept
 	time       time.Time  // of the last record
 	generation uint32     // of the keyring
-	purged     int64      // rows of tokens dead before this Unix second are gone
+	purged     int64      // rows of tokens that were dead before this Unix second are gone
+	reset      int64      // line of the last reset: rows of tokens that were written before it are gone,
+	since      int64      // and tokens that were issued before this Unix second are dead
 }
 
 // The row is headSize bytes of fixed places, then the tree:
 //
-//	format(4) ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ generation(4) ‖ purged(8) ‖ MAC(32)
+//	format(4) ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ generation(4) ‖ purged(8) ‖
+//	reset(8) ‖ since(8) ‖ MAC(32)
 const (
-	headFields = 4 + 16 + 8 + 32 + 8 + 12 + 4 + 8
+	headFields = 4 + 16 + 8 + 32 + 8 + 12 + 4 + 8 + 8 + 8
 	headSize   = headFields + 32
 )
 
@@ -56,7 +59,9 @@ func (h *head) appendFields(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.time.Unix()))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(h.time.Nanosecond()))
 	dst = binary.BigEndian.AppendUint32(dst, h.generation)
-	return binary.BigEndian.AppendUint64(dst, uint64(h.purged))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.purged))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.reset))
+	return binary.BigEndian.AppendUint64(dst, uint64(h.since))
 }
 
 // append writes the row.
@@ -99,8 +104,9 @@ func (h *head) parseFields(data []byte) error {
 	h.first = int64(number(8))
 	seconds, nanoseconds := int64(number(8)), int64(number(4))
 	h.generation = uint32(number(4))
-	h.purged = int64(number(8))
-	if h.log.Size < 1 || h.first < 0 || h.first >= h.log.Size || seconds <= 0 || seconds > yearLimit || nanoseconds >= 1e9 || h.purged < 0 {
+	h.purged, h.reset, h.since = int64(number(8)), int64(number(8)), int64(number(8))
+	if h.log.Size < 1 || h.first < 0 || h.first >= h.log.Size || seconds <= 0 || seconds > yearLimit || nanoseconds >= 1e9 ||
+		h.purged < 0 || h.reset < 0 || h.reset >= h.log.Size || h.since < 0 {
 		return fmt.Errorf("%w: the head cannot be", ErrTampered)
 	}
 	h.time = time.Unix(seconds, nanoseconds).UTC()

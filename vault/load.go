@@ -40,7 +40,7 @@ func causeOf(err error) string {
 		err   error
 		cause string
 	}{
-		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
+		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not_found"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
 		{ErrWrongKey, "wrong_key"}, {ErrNoKey, "no_key"}, {ErrConflict, "conflict"},
 		{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "deadline"},
 	} {

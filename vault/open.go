@@ -21,6 +21,45 @@ const (
 var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
+	return openBy(ctx, cfg, func(v *core, mark []byte) error {
+		root := ask(cfg.Root)
+		rows, err := v.store.Rows(ctx, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 && (mark != nil || v.anchor != nil && v.anchor.last.Size > 0) {
+			return fmt.Errorf("%w: the store is empty, and its head file or anchor knows a vault", ErrRollback)
+		}
+		if len(rows) == 0 {
+			err = v.create(ctx, root)
+		}
+		if len(rows) > 0 || errors.Is(err, errNotEmpty) {
+			err = v.loadSettled(ctx, root)
+		}
+		if err == nil {
+			err = v.checkMark(ctx, mark)
+		}
+		if err == nil {
+			err = v.checkAnchor(ctx)
+		}
+		return err
+	})
+}
+
+// loadSettled is load, again if the keys were rotated between two looks at the store.
+func (v *core) loadSettled(ctx context.Context, root RootKey) error {
+	err := v.load(ctx, root)
+	for range followTries {
+		if err == errFollow {
+			v.state = newState()
+			err = v.load(ctx, root)
+		}
+	}
+	return err
+}
+
+// openBy makes a vault whose keys and state come from load, which is given what the head file holds.
+func openBy(ctx context.Context, cfg Config, load func(v *core, mark []byte) error) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -31,22 +70,12 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}
-	root := ask(cfg.Root)
-	rows, err := v.store.Rows(ctx, "", 1)
-	if err != nil {
+	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		err = v.create(ctx, root)
-	}
-	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-		err = v.load(ctx, root)
-		for range followTries { // the keys were rotated between two looks at the store
-			if err == errFollow {
-				v.state = newState()
-				err = v.load(ctx, root)
-			}
-		}
+	mark, err := v.loadMark(ctx)
+	if err == nil {
+		err = load(v, mark)
 	}
 	if err != nil {
 		return nil, err
@@ -57,8 +86,8 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 			return nil, fmt.Errorf("%w: Config.Issuer returned nil", ErrInvalid)
 		}
 	}
-	if len(cfg.Auditors)+len(cfg.Observers) > 0 {
-		v.releaser = newReleaser(cfg)
+	if len(cfg.Auditors)+len(cfg.Observers) > 0 || v.anchor != nil {
+		v.releaser = newReleaser(cfg, v.anchor)
 	}
 	v.alone = v.newBatch()
 	go v.runCommitter()
@@ -81,7 +110,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.loadRows(ctx, b); err != nil {
 		return err
 	}
-	checked, turned := errNoUpdate, false
+	checked, before, turned := errNoUpdate, h, false
 	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
 			switch r.Key {
@@ -89,6 +118,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				h, mac, err = parseHead(r.Data)
 			case keyringKey:
 				turned = true
+			case cutKey:
 			default:
 				err = v.loadRow(b, r)
 			}
@@ -96,6 +126,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 				return Batch{}, err
 			}
 		}
+		v.dropGone(before, h)
 		checked = b.headMAC.verify(&h, v.state.sum, mac)
 		return Batch{}, checked
 	})
@@ -118,12 +149,27 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	return nil
 }
 
+// dropGone takes out the rows of tokens that were removed while the rows were read.
+func (v *core) dropGone(before, h head) {
+	if h.purged == before.purged && h.reset == before.reset {
+		return
+	}
+	for k, e := range v.state.rows {
+		if r, ok := e.row.(*tokenRow); ok && (r.Expires < h.purged || e.seq < h.reset) {
+			v.state.set(k, entry{})
+		}
+	}
+}
+
 func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
 	rows, err := v.store.Rows(ctx, headKey, 1)
 	if err != nil {
 		return head{}, nil, err
 	}
 	if len(rows) != 1 || rows[0].Key != headKey {
+		if err := v.unfinished(ctx); err != nil {
+			return head{}, nil, err
+		}
 		return head{}, nil, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
 	}
 	return parseHead(rows[0].Data)
@@ -153,7 +199,7 @@ func (v *core) loadRows(ctx context.Context, b *batch) error {
 			next = v.rowsFrom(ctx, p.rows[len(p.rows)-1].Key+"\x00")
 		}
 		for _, r := range p.rows {
-			if r.Key == headKey || r.Key == keyringKey || r.Key >= sealedRows {
+			if r.Key == headKey || r.Key == keyringKey || r.Key == cutKey || r.Key >= sealedRows {
 				continue
 			}
 			if err := v.loadRow(b, r); err != nil {

@@ -64,6 +64,9 @@ func child(role string) error {
 	}
 	s := v.Session(tok, noAddr)
 	fmt.Println("ready")
+	if strings.HasPrefix(role, "follow") {
+		return followChild(v, os.Getenv(childDir), role == "follow-early")
+	}
 	for in.Scan() {
 		switch role {
 		case "count":

@@ -51,7 +51,8 @@ var (
 	thawed        = &refusal{"not_frozen", ErrNotFound, "nothing of that kind and value is frozen"}
 	tooMany       = &refusal{"too_many", ErrDenied, "1,024 links of this grant are revoked already; its holder or an operator can revoke the grant itself"}
 	noKey         = &refusal{"no_key", ErrNotFound, "no such key"}
-	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record; set it"}
+	clockBehind   = &refusal{"clock", ErrClock, "the wall clock is over 2 minutes behind the last record: set it, or if the record is wrong undo it with ResetClock"}
+	clockFine     = &refusal{"clock_fine", ErrConflict, "the wall clock is not over 2 minutes behind the last record: nothing is to be undone"}
 )
 
 // takenHint is one text, so that a put which would fail anyway does not tell whether a path outside the scope exists.

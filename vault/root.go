@@ -70,6 +70,9 @@ func applyKeyring(b *batch, c *call) {
 	if c.ring == nil {
 		return
 	}
+	if c.rotation != nil && c.rotation.compromised {
+		b.reset()
+	}
 	b.ring, b.head.generation, b.scrub = c.ring, c.ring.generation, true
 	b.sealed = append(b.sealed, Row{keyringKey, b.seq(), c.ringRow})
 	b.v.follow = follower{row: c.ringRow, keys: c.ring} // should the outcome of the commit be unknown

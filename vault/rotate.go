@@ -4,12 +4,9 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/keyward-go/keyward/audit"
 )
 
 // Rotation says how RotateKeys rotates.
@@ -105,12 +102,6 @@ func loadRotate(ctx context.Context, v *core, c *call) error {
 func (c *call) rotated(d rotateDetail) (err error) {
 	c.detail, err = detail(d)
 	return err
-}
-
-// destroysTokens reports whether a record is that of a rotation that killed every token.
-func destroysTokens(r audit.Record) bool {
-	var d rotateDetail
-	return r.Op == opRotate.name && r.Outcome == audit.Granted && json.Unmarshal([]byte(r.Detail), &d) == nil && d.Compromised
 }
 
 // decideRotate sees that no token is issued after the second at which its key is retired.

@@ -13,7 +13,8 @@ import (
 )
 
 // rowKey names a deciding row. As text it is "s:<path>", "v:<path>:<n>", "t:<link id>", "k:<id>" or
-// "f:<kind>:<value>"; the sealed value of a version stands under "x:<path>:<n>".
+// "f:<kind>:<value>"; the sealed value of a version stands under "x:<path>:<n>". What decides nothing by itself, "head",
+// "keyring" and "cut", is not among them.
 type rowKey struct {
 	kind byte   // s, v, t, k, f
 	name string // of a freeze "<kind>:<value>"

@@ -13,17 +13,29 @@ import (
 
 // scan walks the log, hashing, from head to head.
 type scan struct {
-	v    *core
-	tree audit.Tree
-	size int64
+	v     *core
+	head  head // as it was last asked for
+	fresh bool // that was by newScan
+	tree  audit.Tree
+	size  int64
+}
+
+// newScan stands where the log begins.
+func (v *core) newScan(ctx context.Context) (*scan, error) {
+	h, edge, err := v.begin(ctx)
+	return &scan{v: v, head: h, fresh: true, tree: edge, size: h.first}, err
 }
 
 // next calls f with every line up to the head as it is now, then compares the hashes with it. It reports false if f did.
 func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, error)) (bool, error) {
-	h, err := s.v.catchUp(ctx)
-	if err != nil {
-		return false, err
+	if !s.fresh {
+		var err error
+		if s.head, err = s.v.catchUp(ctx); err != nil {
+			return false, err
+		}
 	}
+	s.fresh = false
+	h := s.head.log
 	page := readAhead(s.v.lines(ctx))
 	for s.size < h.Size {
 		lines, err := page(s.size, int(min(pageLines, h.Size-s.size)))
@@ -31,7 +43,7 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 			return false, err
 		}
 		if len(lines) == 0 {
-			return false, fmt.Errorf("%w: the log ends before record %d", ErrTampered, s.size)
+			return false, s.v.missing(ctx, s.size)
 		}
 		for _, line := range lines {
 			goOn, err := f(s.size, line)
@@ -78,12 +90,29 @@ func (s *scan) wait(ctx context.Context) error {
 		if err != nil || len(lines) > 0 {
 			return err
 		}
+		if longer, err := s.longer(ctx); err != nil || longer {
+			return err
+		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// longer reports whether the log goes on although its next line is not there: when another process has archived it already.
+func (s *scan) longer(ctx context.Context) (longer bool, err error) {
+	if err := s.v.enter(); err != nil {
+		return false, err
+	}
+	defer s.v.leave()
+	err = contain(func() error { // the store may be a user's own
+		h, _, err := s.v.loadHead(ctx)
+		longer = h.log.Size > s.size
+		return err
+	})
+	return longer, err
 }
 
 // lines pages through the log, as long as the vault is open.
@@ -96,8 +125,19 @@ func (v *core) lines(ctx context.Context) audit.Lines {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return v.readLines(ctx, from, n)
+		lines, err = v.readLines(ctx, from, n)
+		if err == nil && len(lines) == 0 && from < v.size() {
+			err = v.missing(ctx, from)
+		}
+		return lines, err
 	}
+}
+
+// size is that of the log as this process knows it.
+func (v *core) size() int64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.state.head.log.Size
 }
 
 // readLines contains a panic of the store, which may be a user's own.
@@ -146,16 +186,16 @@ func readAhead(lines audit.Lines) audit.Lines {
 
 // catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
 // answers with the head that it knows.
-func (v *core) catchUp(ctx context.Context) (audit.Head, error) {
+func (v *core) catchUp(ctx context.Context) (head, error) {
 	if err := v.enter(); err != nil {
-		return audit.Head{}, err
+		return head{}, err
 	}
 	defer v.leave()
 	err := v.update(ctx, v.newBatch())
 	if errors.Is(err, ErrTampered) || ctx.Err() != nil {
-		return audit.Head{}, errors.Join(err, ctx.Err())
+		return head{}, errors.Join(err, ctx.Err())
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.state.head.log, nil
+	return v.state.head, nil
 }

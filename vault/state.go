@@ -17,10 +17,11 @@ type state struct {
 	frozen map[rowKey]Frozen   // freezes that are not thawed
 
 	revokedBelow map[string]int // how many links of a grant are revoked
+	lives        lives
 }
 
 type entry struct {
-	row   any
+	row   any // nil: there is none
 	seq   int64
 	mac   sum
 	dirty bool // written by the running batch: mac is yet to come
@@ -41,8 +42,21 @@ func (s *state) set(k rowKey, e entry) {
 	s.sum.add(e.mac)
 	s.rows[k] = e
 	switch r := e.row.(type) {
+	case nil:
+		delete(s.rows, k)
+		if was, _ := old.row.(*tokenRow); was != nil && was.Revoked {
+			if root := rootOf(k.name); s.revokedBelow[root] > 1 {
+				s.revokedBelow[root]--
+			} else {
+				delete(s.revokedBelow, root)
+			}
+		}
 	case *tokenRow:
-		if was, _ := old.row.(*tokenRow); r.Revoked && (was == nil || !was.Revoked) {
+		was, _ := old.row.(*tokenRow)
+		if was == nil || was.Expires != r.Expires {
+			s.lives.add(k, r.Expires)
+		}
+		if r.Revoked && (was == nil || !was.Revoked) {
 			s.revokedBelow[rootOf(k.name)]++
 		}
 	case *secretRow:

@@ -190,8 +190,10 @@ func TestTamperHead(t *testing.T) {
 		{"nanoseconds", 76, 80, vault.ErrTampered},
 		{"generation", 80, 84, vault.ErrTampered},
 		{"purged", 84, 92, vault.ErrTampered},
-		{"MAC", 92, 124, vault.ErrTampered},
-		{"edge", 124, len(row.Data), vault.ErrTampered},
+		{"reset", 92, 100, vault.ErrTampered},
+		{"since", 100, 108, vault.ErrTampered},
+		{"MAC", 108, 140, vault.ErrTampered},
+		{"edge", 140, len(row.Data), vault.ErrTampered},
 	} {
 		larger := bytes.Clone(row.Data)
 		larger[field.to-1]++
@@ -278,7 +280,7 @@ func others(v any) map[string]any {
 	case string:
 		// The first character of base64, hex or text becomes another one of the same alphabet.
 		first := "A"
-		if strings.HasPrefix(v, "A") {
+		if strings.HasPrefix(v, "A") || strings.HasPrefix(v, "a") { // hex has both cases
 			first = "B"
 		}
 		return map[string]any{"empty": "", "longer": v + "x", "other": first + v[min(1, len(v)):], "cut": v[:max(0, len(v)-1)]}

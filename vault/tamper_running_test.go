@@ -99,14 +99,14 @@ func TestTamperRunning(t *testing.T) {
 func biggerHead(d dump) []byte {
 	head := bytes.Clone(d.row("head").Data)
 	var tree audit.Tree
-	if err := tree.UnmarshalBinary(head[124:]); err != nil {
+	if err := tree.UnmarshalBinary(head[140:]); err != nil {
 		panic(err)
 	}
 	tree.Append([]byte("a line"))
 	h := tree.Head()
 	binary.BigEndian.PutUint64(head[20:], uint64(h.Size))
 	copy(head[28:60], h.Root[:])
-	head, _ = tree.AppendBinary(head[:124])
+	head, _ = tree.AppendBinary(head[:140])
 	return head
 }
 

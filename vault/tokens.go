@@ -21,10 +21,9 @@ type TokenState struct {
 	Revoked bool     // it, or a link above it
 }
 
-// These tell early that a line is neither the record of an issue, nor of a spawn's end, nor of a rotation.
+// These tell early that a line is neither the record of an issue nor that of a spawn's end.
 var (
 	issueMark = []byte(`,"op":"issue",`)
-	turnMark  = []byte(`,"op":"` + opRotate.name + `",`)
 	endMark   = []byte(`"cause":"` + ended.cause + `","op":"revoke",`)
 )
 
@@ -32,11 +31,13 @@ var (
 // that were narrowed offline. It hashes the whole log, so that what it answers is what was recorded.
 func loadTokens(ctx context.Context, v *core, c *call) error {
 	links := map[string]Link{}
-	turned := int64(0) // the last record of a rotation that destroyed the token keys
-	s := scan{v: v}
-	_, err := s.next(ctx, func(seq int64, line []byte) (bool, error) {
+	s, err := v.newScan(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.next(ctx, func(seq int64, line []byte) (bool, error) {
 		end := bytes.Contains(line, endMark)
-		if !end && !bytes.Contains(line, issueMark) && !bytes.Contains(line, turnMark) {
+		if seq < s.head.reset || !end && !bytes.Contains(line, issueMark) {
 			return true, nil
 		}
 		r, err := audit.ParseRecord(line)
@@ -46,19 +47,11 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 		if end && r.Op == opRevoke.name && r.Outcome == audit.Granted {
 			delete(links, r.Target)
 		}
-		if v.builtin && destroysTokens(r) {
-			clear(links)
-			turned = seq
+		l, issued, err := issuedLink(r)
+		if issued {
+			links[r.Target] = l
 		}
-		if r.Op != opIssue.name || r.Outcome != audit.Granted {
-			return true, nil
-		}
-		var j grantJSON
-		if err := json.Unmarshal([]byte(r.Detail), &j); err != nil {
-			return false, fmt.Errorf("%w: record %d has no grant", ErrTampered, seq)
-		}
-		links[r.Target] = j.link(r.Target)
-		return true, nil
+		return err == nil, err
 	})
 	if err != nil {
 		return err
@@ -67,7 +60,8 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	v.look(func(w view) {
 		for k, e := range w.rows {
 			if r, ok := e.row.(*tokenRow); ok {
-				if _, known := links[k.name]; !known && e.seq >= turned {
+				// If the issue itself is no longer in the log, it was archived once the token had expired.
+				if _, known := links[k.name]; !known && links[rootOf(k.name)].ID != "" {
 					links[k.name] = Link{ID: k.name, Expires: fromUnix(r.Expires)}
 				}
 			}
@@ -91,6 +85,18 @@ func loadTokens(ctx context.Context, v *core, c *call) error {
 	slices.SortFunc(out, func(a, b TokenState) int { return strings.Compare(a.Link.ID, b.Link.ID) })
 	c.answer = out
 	return nil
+}
+
+// issuedLink is the link that a record says was issued.
+func issuedLink(r audit.Record) (l Link, issued bool, err error) {
+	if r.Op != opIssue.name || r.Outcome != audit.Granted {
+		return l, false, nil
+	}
+	var j grantJSON
+	if err := json.Unmarshal([]byte(r.Detail), &j); err != nil {
+		return l, false, fmt.Errorf("%w: record %d has no grant", ErrTampered, r.Seq)
+	}
+	return j.link(r.Target), true, nil
 }
 
 // parents are the ids above a link.

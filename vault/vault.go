@@ -25,6 +25,9 @@ type Config struct {
 	Observers []Auditor
 	// AuditTimeout is how long one batch may take an Auditor. If zero, 5 s.
 	AuditTimeout time.Duration
+	// Anchor, if there is one, is moved to the head of each batch before anything of it is released, like an Auditor that
+	// comes last, with a time of AuditTimeout of its own. Open requires that the log contains the head that it holds.
+	Anchor Anchor
 	// Issuer wraps the built-in TokenIssuer. If nil, the built-in one is used as it is.
 	Issuer func(builtin TokenIssuer) TokenIssuer
 	// MaxTTL is the longest life of a token, at issue and at use. If zero, 24 h; at most 30 days.
@@ -88,7 +91,8 @@ func (c Config) check() error {
 // them against the head of the log. ctx bounds Open only.
 //
 // Errors: ErrInvalid (configuration, or a newer format), ErrWrongKey, ErrNoKey, ErrKMSUnavailable (the root), ErrTampered
-// (the store holds something else than what keyward wrote, or is not a vault), and those of the store.
+// (the store holds something else than what keyward wrote, or is not a vault), ErrRollback (it is older than its head file
+// or cfg.Anchor, or has another history), and those of the store and the anchor.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	c, err := open(ctx, cfg)
 	if err != nil {

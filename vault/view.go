@@ -13,6 +13,8 @@ type view struct {
 	over   *staging // nil outside a batch
 	now    time.Time
 	behind bool // the wall clock is too far behind the log
+	read   readTime
+	first  int64 // lowest line kept
 	v      *core
 }
 

@@ -20,8 +20,9 @@ import (
 // The stores that open returns call fail at every step of a commit that can go wrong, and where it answers an error they
 // go on as if the step had failed with it. Which steps there are is the store's to say: "begin", "rows", "lines",
 // "commit", "sync" are usual; one may also lie behind the commit, for an answer that is lost. A step whose name begins
-// with "sync" is an fsync: once it failed, the store must refuse every Update until it is opened anew. A step that
-// fails must make Update fail. fail may be called from any goroutine.
+// with "sync" is an fsync: once it failed, the store must refuse every Update until it is opened anew. One whose name
+// begins with "write" is a write to a file: after EIO, not after ENOSPC, the store may do the same. A step that fails must
+// make Update fail. fail may be called from any goroutine.
 //
 // Each step fails once, and for good until the trouble is over, with EIO and with ENOSPC: a test of each step, so keep
 // them few. A store that keeps nothing beyond Close answers the second open of a dir with errors.ErrUnsupported.
@@ -146,7 +147,11 @@ func (f faults) try(p plan, dir string) error {
 			return fmt.Errorf("Update waits after a failed %s: %w", p.step, err)
 		}
 		nothing := errors.Is(err, syscall.ENOSPC)
-		if strings.HasPrefix(p.step, "sync") {
+		refuses := strings.HasPrefix(p.step, "sync")
+		if strings.HasPrefix(p.step, "write") && p.err == syscall.EIO {
+			refuses = update(t.ctx, t, 0, vault.Batch{}) != nil
+		}
+		if refuses {
 			if err := t.refusesAll(); err != nil {
 				return err
 			}
@@ -198,6 +203,11 @@ func (t *trial) settled(nothing bool) error {
 		return fmt.Errorf("neither all of the batch (%w) nor none of it (%w)", all, none)
 	case none != nil:
 		before, t.size = after, 4
+	}
+	if none == nil {
+		if err := unlessSkip(t.shows(t, nil)); err != nil {
+			return fmt.Errorf("the mark of a commit that failed: %w", err)
+		}
 	}
 	if err := t.put(lines("next")); err != nil {
 		return fmt.Errorf("the commit that follows: %w", err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kms has the key at the root of a vault: KeyFile, Passphrase and Wrapper each make a vault.RootKey.
+// Package kms has the key at the root of a vault: KeyFile, Passphrase and Wrapper each make a vault.RootKey, and Either
+// makes one of several.
 //
 // A root seals one thing, the vault's keyring, which holds the keys that do the daily work. It is used when a vault is
 // opened and when keys are rotated, never on the path of a read. Whoever has the root and the store has every value;
@@ -22,6 +23,9 @@
 // Passphrase, for a person who types it. It protects as far as it cannot be guessed: whoever copies the store can try at
 // 64 MiB and three passes a guess, for as long as he likes. A variable that holds it is readable by this user's other
 // processes, and inherited by children.
+//
+// Either, so that the loss of a key is not the end: two services, or a service and a key file or passphrase in a safe. Any
+// of them opens the vault, so each has to be kept as well as the only one.
 //
 // # A cloud key
 //
@@ -88,5 +92,16 @@
 //	digest = SHA-256(all before it)
 //
 // The digest finds damage before the wrapper is asked. The MAC binds what wrappers leave unbound: the associated data in
-// some, the key id in most, and an answer to its question. testdata/vectors has a file for each verdict.
+// some, the key id in most, and an answer to its question.
+//
+// Either writes, with root 32 random bytes that are new at each sealing, check and key derived of it as above:
+//
+//	"E" ‖ 1 ‖ parts(1) ‖ each part: length(4), bytes ‖ check(32) ‖ nonce(12) ‖ ciphertext ‖ tag(16) ‖ digest(32)
+//	part   = what one of the roots wrote for the 32 bytes, with the associated data
+//	         length(4) ‖ "E" ‖ 1 ‖ length(4) ‖ the caller's associated data
+//	digest = SHA-256(all before it)
+//	authenticated beside it: length(4) ‖ all before the nonce ‖ length(4) ‖ the caller's associated data
+//
+// with 1 to 8 parts of 1 to 4,096 bytes in the order of the roots, which an opening need not have; no part is an Either's. So
+// every part is authenticated by the key that any of them holds. testdata/vectors has a file for each verdict.
 package kms

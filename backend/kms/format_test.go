@@ -31,6 +31,7 @@ func TestRootsPrintRedacted(t *testing.T) {
 	}
 	file := newKeyFile(t, filepath.Join(t.TempDir(), "root.key"))
 	roots := []vault.RootKey{kms.KeyFile(file), kms.CheapPassphrase(vault.NewSecret(canary)), kms.Wrapper(w)}
+	roots = append(roots, kms.Either(roots...))
 	type holder struct {
 		Root   vault.RootKey
 		hidden vault.RootKey
@@ -61,7 +62,7 @@ func TestRootsPrintRedacted(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprintf("%v %+v %#v %s", roots[0], roots[1], roots[2], roots[2]); got != "kms.KeyFile kms.Passphrase kms.Wrapper kms.Wrapper" {
+	if got := fmt.Sprintf("%v %+v %#v %s", roots[0], roots[1], roots[2], roots[3]); got != "kms.KeyFile kms.Passphrase kms.Wrapper kms.Either" {
 		t.Error(got)
 	}
 }

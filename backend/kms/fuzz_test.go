@@ -41,11 +41,11 @@ const cheapSealed = "500100000001000000400162d500598a31a2aff8612de02ea02ce541e2d
 	"a516be34edb0ef0f18ec58472e89ab07c77c57d7b296bac9d26473978bd1ffbf189f9bba0f56f3b49af3ed4b01c6414d"
 
 // FuzzDecode: no bytes open, or panic, but those that a root wrote. Keys and ciphertexts are those of the vectors, since
-// each fuzzing process makes them anew. The digest of Wrapper is put right, so that what stands behind it is reached.
+// each fuzzing process makes them anew. The digest of Wrapper and Either is put right, so that what stands behind it is reached.
 func FuzzDecode(f *testing.F) {
 	roots := map[string]vault.RootKey{}
 	sealed := map[string][]byte{}
-	for _, name := range []string{"keyfile", "wrapper"} {
+	for _, name := range []string{"keyfile", "wrapper", "either"} {
 		v := readVector(f, "testdata/vectors/"+name+".txt")
 		if root := vectorRoot(f, v); root != nil {
 			roots[name], sealed[name] = root, unhex(f, v["ciphertext"])
@@ -62,11 +62,12 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Add([]byte("W\x01"))
+	f.Add(append([]byte("E\x01\x02\x00\x00\x00\x01F\x00\x00\x00\x05"), make([]byte, 100)...))
 	f.Add(append([]byte("P\x01\x00\x00\x00\x03\x00\x01\x00\x00\x04"), make([]byte, 100)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for name, root := range roots {
 			c := bytes.Clone(b)
-			if len(c) > 34 && c[0] == 'W' {
+			if len(c) > 34 && (c[0] == 'W' || c[0] == 'E') {
 				c = digested(c[:len(c)-32])
 			}
 			if len(c) > 10 && c[0] == 'P' {

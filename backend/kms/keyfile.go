@@ -4,10 +4,15 @@ package kms
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -19,8 +24,8 @@ import (
 // vault.ErrNoKey, and the lost key has to come back from your copy.
 //
 // A file that cannot be trusted is vault.ErrNoKey too, with an error that says what to do: a symbolic link or anything
-// else that is not a plain file, another owner than this process's user, access for group or others, a network file
-// system, content that is not one key. Where files have no owner and mode to check, as on Windows, every call answers
+// else that is not a regular file, another owner than this process's user, access for group or others, a network file
+// system or FUSE, content that is not one key. A key is not made in a folder that everyone can write to. Where files have no owner and mode to check, as on Windows, every call answers
 // errors.ErrUnsupported.
 func KeyFile(path string) vault.RootKey {
 	return &root{
@@ -41,6 +46,11 @@ func KeyFile(path string) vault.RootKey {
 			defer clear(key)
 			return openLocal(key, headLen, ciphertext, data)
 		},
+		have: func() error {
+			key, err := load(path, false)
+			clear(key)
+			return err
+		},
 	}
 }
 
@@ -51,7 +61,7 @@ func loadOrMake(path string) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	if err := makeKey(path); err != nil {
+	if err := makeKey(path); err != nil && !errors.Is(err, fs.ErrExist) { // exists: another made it first
 		return nil, noKey(path, err)
 	}
 	return load(path, true)
@@ -72,9 +82,34 @@ func load(path string, durable bool) ([]byte, error) {
 	return key, nil
 }
 
+// readKey reads no byte before it knows that nobody else could read or write the file.
+func readKey(path string, durable bool) ([]byte, error) {
+	f, err := disk.Open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if durable {
+		if err := errors.Join(f.Sync(), disk.SyncDir(filepath.Dir(path))); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(io.LimitReader(f, int64(keyTextLen)+1))
+}
+
+// makeKey makes the file with a new key. No crash leaves half a key, and no key is ever replaced.
+func makeKey(path string) error {
+	key := make([]byte, keyLen)
+	rand.Read(key) // never fails
+	text := formatKey(key)
+	defer clear(key)
+	defer clear(text)
+	return disk.Create(path, text)
+}
+
 func noKey(path string, err error) error {
 	if errors.Is(err, errors.ErrUnsupported) {
-		return err
+		return fmt.Errorf("%w; use kms.Passphrase or kms.Wrapper", err)
 	}
 	return fmt.Errorf("%w at %q: %w", vault.ErrNoKey, path, err)
 }

@@ -115,8 +115,8 @@ func TestUnsafeKeyFile(t *testing.T) {
 	}{
 		{"symlink", "symbolic link", func(p string) error { return os.Symlink(good, p) }},
 		{"dangling symlink", "symbolic link", func(p string) error { return os.Symlink(filepath.Join(dir, "nowhere"), p) }},
-		{"folder", "plain file", func(p string) error { return os.Mkdir(p, 0o700) }},
-		{"pipe", "plain file", func(p string) error { return syscall.Mkfifo(p, 0o600) }},
+		{"folder", "regular file", func(p string) error { return os.Mkdir(p, 0o700) }},
+		{"pipe", "regular file", func(p string) error { return syscall.Mkfifo(p, 0o600) }},
 		{"group may read", "chmod 600", write(text, 0o640)},
 		{"others may read", "chmod 600", write(text, 0o604)},
 		{"group may write", "chmod 600", write(text, 0o620)},

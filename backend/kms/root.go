@@ -15,6 +15,7 @@ const (
 	kindKeyFile    = 'F'
 	kindPassphrase = 'P'
 	kindWrapper    = 'W'
+	kindEither     = 'E'
 	format         = 1
 	headLen        = 2
 )
@@ -31,6 +32,7 @@ type root struct {
 	kind byte
 	seal func(ctx context.Context, plaintext, data []byte) ([]byte, error)
 	open func(ctx context.Context, ciphertext, data []byte) ([]byte, error)
+	have func() error // if not nil: whether the key is there that seal would otherwise make
 }
 
 var _ vault.RootKey = (*root)(nil)
@@ -78,7 +80,7 @@ func (r *root) checkHead(ciphertext []byte) error {
 	switch {
 	case kindName(kind) == "":
 		return fmt.Errorf("%w: no root of this version wrote it", vault.ErrTampered)
-	case kind != r.kind:
+	case kind != r.kind && r.kind != kindEither: // Either opens what one of its roots sealed alone
 		return fmt.Errorf("%w: it was sealed by %s", vault.ErrWrongKey, kindName(kind))
 	case ciphertext[1] != format:
 		return fmt.Errorf("%w: its format is not the one that this version knows", vault.ErrTampered)
@@ -94,6 +96,8 @@ func kindName(kind byte) string {
 		return "kms.Passphrase"
 	case kindWrapper:
 		return "kms.Wrapper"
+	case kindEither:
+		return "kms.Either"
 	}
 	return ""
 }

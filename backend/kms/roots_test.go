@@ -40,6 +40,8 @@ func kinds(t testing.TB) []kind {
 		{"wrapper with key id", kms.Wrapper(aeadWrapper(t, "key-1")), kms.Wrapper(aeadWrapper(t, "key-2")), never},
 		{"wrapper without key id", kms.Wrapper(aeadWrapper(t, "")), kms.Wrapper(aeadWrapper(t, "")), never},
 		{"wrapper that ignores associated data", kms.Wrapper(envelope("key-1")), kms.Wrapper(envelope("key-2")), never},
+		{"either", kms.Either(kms.Wrapper(aeadWrapper(t, "key-7")), kms.CheapPassphrase(vault.NewSecret("purple monkey dishwasher"))),
+			kms.Either(kms.Wrapper(aeadWrapper(t, "key-8")), kms.CheapPassphrase(vault.NewSecret("purple monkey dishwashes"))), never},
 	}
 	if runtime.GOOS != "windows" {
 		dir := t.TempDir()

@@ -79,6 +79,16 @@ func vectorRoot(t testing.TB, v map[string]string) vault.RootKey {
 		return kms.KeyFile(path)
 	case "passphrase":
 		return kms.Passphrase(vault.NewSecret(v["key"]))
+	case "either":
+		var roots []vault.RootKey
+		for name := range strings.SplitSeq(v["roots"], ", ") {
+			root := vectorRoot(t, map[string]string{"root": name, "key": v[name], "key id": v["key id"]})
+			if root == nil {
+				return nil
+			}
+			roots = append(roots, root)
+		}
+		return kms.Either(roots...)
 	case "aead wrapper":
 		w := aead.NewWrapper()
 		if _, err := w.SetConfig(t.Context(), wrapping.WithKeyId(v["key id"]), aead.WithKey(unhex(t, v["key"]))); err != nil {

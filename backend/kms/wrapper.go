@@ -38,21 +38,29 @@ const (
 // it names another or none. Every error that is not known to say "these bytes do not open" is vault.ErrKMSUnavailable,
 // refused access included. There are no retries.
 func Wrapper(w wrapping.Wrapper) vault.RootKey {
-	c := &caller{w: w, slots: make(chan struct{}, maxUnderWay)}
+	c := newCaller("the wrapper")
 	return &root{
 		kind: kindWrapper,
 		seal: func(ctx context.Context, plaintext, data []byte) ([]byte, error) {
+			if w == nil {
+				return nil, errNoWrapper
+			}
 			frame := make([]byte, macKeyLen, macKeyLen+len(plaintext))
 			rand.Read(frame) // never fails
 			frame, data = append(frame, plaintext...), slices.Clone(data)
 			return c.do(ctx, func() ([]byte, error) { return sealWith(ctx, w, frame, data) })
 		},
 		open: func(ctx context.Context, ciphertext, data []byte) ([]byte, error) {
+			if w == nil {
+				return nil, errNoWrapper
+			}
 			ciphertext, data = slices.Clone(ciphertext), slices.Clone(data)
 			return c.do(ctx, func() ([]byte, error) { return openWith(ctx, w, ciphertext, data) })
 		},
 	}
 }
+
+var errNoWrapper = fmt.Errorf("%w: kms.Wrapper was given no wrapper", vault.ErrNoKey)
 
 // sealWith encrypts frame, which is a MAC key and the plaintext. The MAC binds what no wrapper binds, and some do not
 // even bind the associated data: our head, the associated data, and every field of the BlobInfo, its key id for one. And

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/rows"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -27,20 +28,13 @@ type Store struct {
 	done chan struct{} // closed by Close
 	once sync.Once
 
-	// mu is held for moments only, so that Rows and Lines answer while an Update runs. A slice that lies in lines is never
-	// written again: readers take its header under mu and copy afterwards. One in rows is, so it is copied under mu.
+	// mu is held for moments only, so that Rows and Lines answer while an Update runs. A slice that lies in lines is
+	// never written again: readers take its header under mu and copy afterwards.
 	mu     sync.Mutex
 	closed bool
-	rows   map[string]*entry
-	index  index
+	rows   rows.Set
 	lines  [][]byte
 	first  int64 // number of lines[0]: what Keep has dropped
-}
-
-// entry is a row without its key.
-type entry struct {
-	seq  int64
-	data []byte
 }
 
 var _ vault.Store = (*Store)(nil)
@@ -50,7 +44,6 @@ func New() *Store {
 	return &Store{
 		turn: make(chan struct{}, 1),
 		done: make(chan struct{}),
-		rows: make(map[string]*entry),
 	}
 }
 
@@ -63,7 +56,7 @@ func (s *Store) Close() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.closed = true
-		s.rows, s.index, s.lines = nil, index{}, nil
+		s.rows, s.lines = rows.Set{}, nil
 	})
 	return nil
 }

@@ -22,22 +22,7 @@ func (s *Store) Rows(ctx context.Context, from string, n int) ([]vault.Row, erro
 	if s.closed {
 		return nil, vault.ErrClosed
 	}
-	if e, ok := s.rows[from]; ok && n == 1 {
-		return []vault.Row{e.row(from)}, nil
-	}
-	keys := s.index.keys(s.rows)
-	start, _ := slices.BinarySearch(keys, from)
-	keys = keys[start:]
-	keys = keys[:max(0, min(n, len(keys)))]
-	page := make([]vault.Row, len(keys))
-	for i, key := range keys {
-		page[i] = s.rows[key].row(key)
-	}
-	return page, nil
-}
-
-func (e *entry) row(key string) vault.Row {
-	return vault.Row{Key: key, Seq: e.seq, Data: append(make([]byte, 0, len(e.data)), e.data...)} // never nil
+	return s.rows.Page(from, n), nil
 }
 
 // Lines returns a page of the log, as vault.Store says; a page is shorter than n only at the end. It is empty if line
@@ -61,37 +46,4 @@ func (s *Store) Lines(ctx context.Context, from int64, n int) ([][]byte, error) 
 		page[i] = bytes.Clone(page[i])
 	}
 	return page, nil
-}
-
-// index is the keys of the rows in order. It is brought up to date by the reader who needs it, so that a commit with a
-// new key costs one append.
-type index struct {
-	sorted  []string
-	added   []string // since then, in any order
-	removed int      // since then
-}
-
-// keys returns the keys of rows in order.
-func (x *index) keys(rows map[string]*entry) []string {
-	if len(x.added) == 0 && x.removed == 0 {
-		return x.sorted
-	}
-	slices.Sort(x.added)
-	merged := make([]string, 0, len(rows))
-	old, added := x.sorted, x.added
-	for len(old) > 0 || len(added) > 0 {
-		var key string
-		if len(added) == 0 || len(old) > 0 && old[0] <= added[0] {
-			key, old = old[0], old[1:]
-		} else {
-			key, added = added[0], added[1:]
-		}
-		_, there := rows[key]
-		again := len(merged) > 0 && merged[len(merged)-1] == key // removed and written anew
-		if there && !again {
-			merged = append(merged, key)
-		}
-	}
-	*x = index{sorted: merged}
-	return merged
 }

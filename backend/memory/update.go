@@ -6,13 +6,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/keyward-go/keyward/vault"
 )
 
 // Update calls fn alone and stores the batch that fn returns, as vault.Store says. Two of its steps have nothing to do
-// here: Scrub, since there are no files (replaced bytes are written over or left to the garbage collector), and
+// here: Scrub, since there are no files (replaced bytes are left to the garbage collector and not overwritten), and
 // Mark, since there is no head file. A batch whose First is not the number of lines is refused with vault.ErrConflict,
 // and so is one that would keep no line that exists or could come next.
 func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {
@@ -36,13 +35,7 @@ func (s *Store) changed(since int64) []vault.Row {
 	if since == s.size() {
 		return nil
 	}
-	var rows []vault.Row
-	for key, e := range s.rows {
-		if e.seq >= since && !strings.HasPrefix(key, "x:") {
-			rows = append(rows, e.row(key))
-		}
-	}
-	return rows
+	return s.rows.Changed(since)
 }
 
 // size is the number of lines, dropped ones included.
@@ -63,7 +56,7 @@ func (s *Store) commit(b vault.Batch) error {
 	}
 	s.append(b.Lines)
 	for _, r := range b.Rows {
-		s.write(r)
+		s.rows.Write(r)
 	}
 	if drop := b.Keep - s.first; drop > 0 {
 		s.lines = slices.Clone(s.lines[drop:]) // a new array: the old one would hold on to what is dropped
@@ -83,27 +76,5 @@ func (s *Store) append(lines [][]byte) {
 		start := len(buf)
 		buf = append(buf, l...)
 		s.lines = append(s.lines, buf[start:len(buf):len(buf)])
-	}
-}
-
-// write puts or removes one row. It writes over the bytes of the row before if they have room: the head is written in
-// every commit.
-func (s *Store) write(r vault.Row) {
-	e := s.rows[r.Key]
-	switch {
-	case r.Data == nil && e != nil:
-		delete(s.rows, r.Key)
-		s.index.removed++
-		return
-	case r.Data == nil:
-		return
-	case e == nil:
-		e = new(entry)
-		s.rows[r.Key] = e
-		s.index.added = append(s.index.added, r.Key)
-	}
-	e.seq, e.data = r.Seq, append(e.data[:0], r.Data...)
-	if len(s.index.added) > 1024+len(s.rows) {
-		s.index.keys(s.rows) // nobody reads: tidy up, or keys that come and go would pile up
 	}
 }

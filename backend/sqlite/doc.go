@@ -15,6 +15,14 @@
 // seconds at most. A process that is stopped while it holds the lock makes the others answer vault.ErrBusy; one that dies
 // gives it back.
 //
+// After the commit, and still under the lock, Update writes Batch.Mark, what the vault says of its newest head, into the head
+// file; the next Update that comes a second later or more syncs it, and so does Close. So the head file knows of all commits
+// but the newest, and none that the disk does not hold: a vault that opens finds that SQLite's log was deleted after a crash,
+// that the end of the records was cut off, or that an old copy of the database alone was put back. It does not find
+// that both were put back together. A commit whose mark could not be written stands, but Update answers an error that leaves
+// the outcome open, and nothing is released on it; the next Update goes on. A mark that could not be synced is a failed sync,
+// as above.
+//
 // With Batch.Scrub, removed and replaced bytes are gone from the files when Update returns: SQLite overwrites them with
 // zeros (secure_delete), and its log is copied into the database and cut to nothing. It cannot reach what a file system or
 // a disk keeps of overwritten blocks, nor backups.
@@ -26,12 +34,17 @@
 //	agents.db        the database
 //	agents.db-wal    SQLite's log: commits that are not yet in the database. About 4 MiB
 //	agents.db-shm    SQLite's shared memory
+//	agents.db-head   the head file: 1,024 bytes, whose format package backend/internal/disk states
 //	agents.db-lock   the side lock. Empty, never removed
 //
 // All are 0600, from the first instant. -wal and -shm go when the last handle is closed. The folder must exist, and not be
 // writable by everyone. Network file systems and FUSE are refused: SQLite's shared memory does not reach other machines,
 // and their locks and syncs cannot be trusted. A database with a second name (a hard link) is refused, since it would have
 // two logs and two locks, and so is one that was replaced while it was open. Windows answers errors.ErrUnsupported.
+//
+// The head file is made first, so a crash never leaves a database without one. A database that is not empty and has none, and
+// a head file with a mark whose database is gone or empty, is vault.ErrRollback: somebody deleted one or put the other back.
+// Put both back as they were last, or restore from a backup with vault.Restore.
 //
 // Never copy, move or delete the files of an open store, not even to read them: a copy of the database without its log is
 // an old vault, and a program that opens and closes the database in the process that uses it drops SQLite's locks (POSIX

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -36,7 +37,6 @@ func change(t *testing.T, path string, statements ...string) {
 
 // A file that is not a vault of this format is refused, and not changed.
 func TestForeignDatabase(t *testing.T) {
-	errAny := errors.New("any error")
 	for _, c := range []struct {
 		name   string
 		change []string
@@ -101,6 +101,9 @@ func TestTruncated(t *testing.T) {
 	for cut := 1024; cut < len(whole); cut += 4096 / 4 {
 		path := filepath.Join(t.TempDir(), "vault.db")
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.CreateHead(path + "-head"); err != nil {
 			t.Fatal(err)
 		}
 		s, err := sqlite.Open(t.Context(), path)

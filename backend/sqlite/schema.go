@@ -104,6 +104,13 @@ func (c *conn) inspect() (state, error) {
 	return ours, nil
 }
 
+// bare tells whether nothing was ever committed to the vault.
+func (c *conn) bare() (bool, error) {
+	v, err := c.value("SELECT EXISTS (SELECT 1 FROM log) OR EXISTS (SELECT 1 FROM head) OR EXISTS (SELECT 1 FROM rows) " +
+		"OR EXISTS (SELECT 1 FROM dropped)")
+	return v == int64(0), err
+}
+
 // objects is the text of everything in the schema; SQLite's own indexes have none.
 func (c *conn) objects() (map[string]bool, error) {
 	have := make(map[string]bool)

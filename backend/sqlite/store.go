@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -22,12 +23,13 @@ const (
 // Store is a vault.Store in one SQLite file. Its zero value is not usable: call Open.
 type Store struct {
 	path   string
-	id     fileID        // of the file that was opened
+	id     disk.FileID // of the file that was opened
+	head   *disk.HeadFile
 	closed chan struct{} // closed by Close
 	once   sync.Once
 
 	turn   chan struct{} // one element: held by the Update that runs; Go serves its waiters in order
-	lock   *fileLock
+	lock   *disk.Lock
 	writer *writer // used by the holder of turn
 
 	readers chan *reader // readersMax elements; nil is one that is not open yet
@@ -44,7 +46,8 @@ var _ vault.Store = (*Store)(nil)
 //
 // It refuses, with an error that says the fix, what is not safe: a symbolic link, a file of another user or one that
 // others can read, a folder that everyone can write to, a network file system. A file that is no vault or is damaged is
-// vault.ErrTampered; one of a newer keyward and every file on Windows is errors.ErrUnsupported. Several processes, and
+// vault.ErrTampered; one that is not empty and has no head file, or a head file whose database is gone, vault.ErrRollback;
+// one of a newer keyward and every file on Windows is errors.ErrUnsupported. Several processes, and
 // several handles of one process, may have the same file open.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(ctx, path)
@@ -64,23 +67,16 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	file, err := prepareFiles(path)
+	lock, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
-	id, err := identify(path)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
 	s := &Store{
-		id:      id,
 		path:    path,
 		closed:  make(chan struct{}),
 		turn:    make(chan struct{}, 1),
+		lock:    lock,
 		readers: make(chan *reader, readersMax),
-	}
-	if s.lock, err = newFileLock(file); err != nil {
-		return nil, errors.Join(err, file.Close())
 	}
 	for range readersMax {
 		s.readers <- nil
@@ -91,8 +87,16 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	return s, nil
 }
 
-// start opens the writer, and makes the vault if the file is empty. What looks foreign is looked at again under the lock.
+// start opens the files and the writer, and makes what is not there yet. What looks foreign is looked at again under the
+// lock.
 func (s *Store) start(ctx context.Context) error {
+	if err := s.openFiles(ctx); err != nil {
+		return err
+	}
+	mark, err := s.head.Mark() // before a look into the database: another process may commit at any time
+	if err != nil {
+		return err
+	}
 	c, err := dial(s.path, "cache_size=-8000")
 	if err != nil {
 		return err
@@ -104,6 +108,12 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	if err == nil {
 		err = c.verify()
+	}
+	if err == nil && mark != nil {
+		var bare bool
+		if bare, err = c.bare(); bare {
+			err = disk.StoreMissing(s.path, s.path+headSuffix)
+		}
 	}
 	if err == nil {
 		err = s.writer.prepareAll()
@@ -118,6 +128,9 @@ func (s *Store) make(ctx context.Context, c *conn) error {
 	}
 	defer leave()
 	if holds, err := c.inspect(); err != nil || holds == ours { // another was first
+		return err
+	}
+	if err := s.unmarked(); err != nil {
 		return err
 	}
 	return c.initialise()
@@ -142,7 +155,10 @@ func (s *Store) Close() (err error) {
 		if s.writer != nil {
 			errs = append(errs, s.writer.Close()) // the last connection empties the log into the database and removes it
 		}
-		err = errors.Join(append(errs, s.lock.close())...)
+		if s.head != nil {
+			errs = append(errs, s.head.Close()) // and sync
+		}
+		err = errors.Join(append(errs, s.lock.Close())...)
 	})
 	return err
 }
@@ -165,7 +181,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	}
 	err = s.alive(ctx) // both may have been ready
 	if err == nil {
-		err = s.lock.lock(ctx, limit.C, s.closed)
+		err = s.lock.Lock(ctx, limit.C, s.closed)
 	}
 	if err != nil {
 		<-s.turn
@@ -175,7 +191,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 }
 
 func (s *Store) leave() {
-	s.lock.unlock()
+	s.lock.Unlock()
 	<-s.turn
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -35,6 +36,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	}
 	defer leave()
 	s.finishCheckpoint()
+	s.syncHead()
 	if p := s.poisoned.Load(); p != nil {
 		return *p
 	}
@@ -80,7 +82,12 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	}
 	w.committed(b)
 
-	// 5. Afterwards: the log of SQLite is emptied now for Scrub, or in the background when it has grown.
+	// 5. The head file, which must never know more than the disk does.
+	if err := s.writeHead(b.Mark); err != nil {
+		return err
+	}
+
+	// 6. Afterwards: the log of SQLite is emptied now for Scrub, or in the background when it has grown.
 	if b.Scrub {
 		return s.scrub()
 	}
@@ -107,6 +114,11 @@ func (s *Store) write(b vault.Batch) error {
 	w := s.writer
 	if err := checkBatch(w.size, b); err != nil {
 		return err
+	}
+	if len(b.Mark) > 0 { // while nothing has changed yet
+		if err := s.head.Check(); err != nil {
+			return err
+		}
 	}
 	err := s.broken("lines")
 	if err == nil {
@@ -158,6 +170,9 @@ func (s *Store) abandon(err error) error {
 func checkBatch(size int64, b vault.Batch) error {
 	if b.First != size {
 		return fmt.Errorf("the batch begins at line %d, the log has %d lines: %w", b.First, size, vault.ErrConflict)
+	}
+	if len(b.Mark) > disk.MarkMax {
+		return fmt.Errorf("a mark of %d bytes: %w", len(b.Mark), vault.ErrInvalid)
 	}
 	for _, r := range b.Rows {
 		if len(r.Key) < 1 || len(r.Key) > 1024 {

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/internal/journal"
+	"github.com/keyward-go/keyward/vault"
+)
+
+// Open opens the store in the journal at path, and makes it, with mode 0600, if there is none; the folder must exist. It
+// reads the whole journal, and ends early when ctx does.
+//
+// One handle has the store at a time: while another process, or another handle of this one, has it open, Open answers
+// vault.ErrBusy at once. It refuses, with an error that says the fix, what is not safe: a symbolic link, a second name (a
+// hard link), a file of another user or one that others can read, a folder that everyone can write to, a network file
+// system. A file that is no journal or is damaged is vault.ErrTampered, a journal whose head file is gone, or the reverse,
+// vault.ErrRollback; one of a newer keyward and every file on Windows is errors.ErrUnsupported.
+//
+// A last line that is incomplete or damaged is left out: it is what a crash leaves of a commit that was never
+// acknowledged. It stays in the file until the next commit, whose line takes its place and notes its length. The vault
+// finds out, by its head file, if it was acknowledged after all.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("file: open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (_ *Store, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return nil, errors.New("no path")
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	// 1. Nothing is made beside what is not safe.
+	if err := disk.CheckFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err := disk.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s := &Store{path: path, turn: make(chan struct{}, 1), done: make(chan struct{})}
+
+	// 2. The lock, until Close.
+	if s.lock, err = disk.OpenLock(path + "-lock"); err != nil {
+		return nil, err
+	}
+	free, err := s.lock.TryLock()
+	if err == nil && !free {
+		err = fmt.Errorf("another process, or another handle of this one, has it open; close that first, or use backend/sqlite, which several may open: %w", vault.ErrBusy)
+	}
+	// 3. The files.
+	if err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if err := removeNew(s.path); err != nil {
+		return err
+	}
+	head, err := disk.OpenHead(s.path + headSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.head = head // nil if there is none
+
+	if err := disk.CheckFile(s.path); errors.Is(err, fs.ErrNotExist) {
+		if err := s.create(); err != nil {
+			return err
+		}
+	}
+	if err := s.openJournal(ctx); err != nil {
+		return err
+	}
+	empty := s.size == 0 && len(s.rows.Page("", 1)) == 0
+	if s.head == nil && !empty {
+		return disk.HeadMissing(s.path + headSuffix)
+	}
+	if s.head == nil {
+		return s.makeHead()
+	}
+	if empty {
+		return s.unmarked()
+	}
+	return nil
+}
+
+// unmarked refuses an empty store whose head file knows better.
+func (s *Store) unmarked() error {
+	mark, err := s.head.Mark()
+	if err == nil && mark != nil {
+		err = disk.StoreMissing(s.path, s.path+headSuffix)
+	}
+	return err
+}
+
+// create makes an empty journal, whose head file is there before it.
+func (s *Store) create() error {
+	if s.head == nil {
+		if err := s.makeHead(); err != nil {
+			return err
+		}
+	}
+	if err := s.unmarked(); err != nil {
+		return err
+	}
+	header, _ := journal.Sum{}.Seal(appendHeader(nil, 0))
+	return disk.Create(s.path, header)
+}
+
+func (s *Store) makeHead() (err error) {
+	if err = disk.CreateHead(s.path + headSuffix); err == nil {
+		s.head, err = disk.OpenHead(s.path + headSuffix)
+	}
+	return err
+}
+
+// openJournal opens the journal and takes in what it says.
+func (s *Store) openJournal(ctx context.Context) (err error) {
+	s.j = &segment{}
+	if s.j.id, err = disk.Identify(s.path); err == nil {
+		s.j.file, err = disk.Open(s.path, os.O_RDWR)
+	}
+	if err != nil {
+		s.j = nil
+		return err
+	}
+	return s.load(ctx)
+}
+
+// load reads the whole journal.
+func (s *Store) load(ctx context.Context) error {
+	j := s.j
+	info, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	r := newReader(j.file, mark{}, info.Size(), readBuffer)
+	body, err := r.next()
+	if err == io.EOF || err == errTorn { // the header is made whole, or not at all
+		return fmt.Errorf("the file is empty or has no whole header, so it is no journal of keyward: %w", vault.ErrTampered)
+	}
+	if err != nil {
+		return err
+	}
+	if s.first, err = parseHeader(body); err != nil {
+		return err
+	}
+	s.size, j.end, j.last = s.first, r.off, r.last
+	var c journal.Commit
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		body, err := r.next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err == errTorn:
+			j.torn = info.Size() - j.end
+			j.dropped = j.torn
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := parse(&c, body); err != nil {
+			return err
+		}
+		j.begin(s.size)
+		j.end, j.last = r.off, r.last
+		if err := s.take(&c); err != nil {
+			return err
+		}
+	}
+}
+
+// take applies a commit that was read.
+func (s *Store) take(c *journal.Commit) error {
+	b := vault.Batch{Keep: c.Keep, Lines: make([][]byte, len(c.Lines))}
+	for _, r := range c.Rows {
+		row := vault.Row{Key: r.Key, Seq: r.Seq}
+		if r.Data != nil {
+			var err error
+			if row.Data, err = bytesOf(r.Data); err != nil {
+				return err
+			}
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	if c.Keep > s.size+int64(len(c.Lines)) {
+		return errNotCommit
+	}
+	s.apply(b)
+	return nil
+}
+
+// removeNew removes what a compaction that did not end has left.
+func removeNew(path string) error {
+	err := os.Remove(path + newSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

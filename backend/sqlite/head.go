@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// headSyncAfter is how long a mark may wait for its sync: a power cut may take the marks of so long from the head file,
+// but no commit.
+const headSyncAfter = time.Second
+
+// Mark returns the newest Batch.Mark of a commit, by whichever process, that the head file holds; nil if none was ever
+// written. It may be older than the newest commit, after a crash or beside an Update that runs, and never newer. It takes
+// no lock.
+func (s *Store) Mark(ctx context.Context) ([]byte, error) {
+	err := s.alive(ctx)
+	if err == nil {
+		var mark []byte
+		if mark, err = s.head.Mark(); err == nil {
+			return mark, nil
+		}
+	}
+	return nil, fmt.Errorf("sqlite: mark of %s: %w", s.path, err)
+}
+
+// writeHead follows a commit, so its errors are none of those that say that nothing changed, ENOSPC included. They change
+// nothing for the next Update, which writes its own mark into the same slot.
+func (s *Store) writeHead(mark []byte) error {
+	if len(mark) == 0 {
+		return nil
+	}
+	err := s.broken("mark")
+	if err == nil {
+		err = s.head.Write(mark)
+	}
+	if err != nil {
+		return fmt.Errorf("committed, but not noted in the head file: %v", err)
+	}
+	return nil
+}
+
+// syncHead makes the marks of earlier commits durable. The caller holds the turn.
+func (s *Store) syncHead() {
+	if s.poisoned.Load() != nil || !s.head.Due(headSyncAfter) {
+		return
+	}
+	err := s.broken("sync head")
+	if err == nil {
+		err = s.head.Sync()
+	}
+	if err != nil {
+		s.poison(fmt.Errorf("sync of the head file: %v", err))
+	}
+}

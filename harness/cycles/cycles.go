@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cycles opens, uses and closes a vault many times in one process and looks for what stays behind: goroutines,
+// descriptors, files. In each cycle callers are at work when Close is called.
+package cycles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/backend/kms"
+	"github.com/keyward-go/keyward/harness/internal/kit"
+	"github.com/keyward-go/keyward/scope"
+	"github.com/keyward-go/keyward/vault"
+)
+
+// Harness is the cycles.
+var Harness = kit.Harness{
+	Name:   "cycles",
+	About:  "open, use and close: no goroutine, descriptor or file stays",
+	Bug:    "closing the store leaves a goroutine, a descriptor, or a file behind",
+	Stores: []string{"memory", "sqlite", "file"},
+	Short:  100, Long: 1000, Unit: "cycles", InRAM: true,
+	Run: run,
+}
+
+func run(ctx context.Context, r *kit.Run) error {
+	temp := filepath.Join(r.Dir, "temp")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		return err
+	}
+	if err := os.Setenv("TMPDIR", temp); err != nil {
+		return err
+	}
+	defer os.Unsetenv("TMPDIR")
+	if !r.Bug {
+		return repeat(ctx, r, filepath.Join(r.Dir, "vault"), nil)
+	}
+	var found error
+	for _, leak := range leaks { // each must be found
+		err := repeat(ctx, r, filepath.Join(r.Dir, leak), func(s vault.Store) vault.Store { return leaky{s, leak, r.Dir} })
+		if err == nil {
+			return nil
+		}
+		found = errors.Join(found, err)
+	}
+	return found
+}
+
+const warmUp = 3 // cycles after which what is made once is there
+
+func repeat(ctx context.Context, r *kit.Run, dir string, wrap func(vault.Store) vault.Store) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	patience := 2 * time.Second // for a busy machine
+	if r.Bug {
+		patience /= 10
+	}
+	var start rest
+	for n := range r.Rounds + warmUp {
+		if err := cycle(ctx, r, dir, wrap); err != nil {
+			return kit.Violationf("cycle %d: %v", n, err)
+		}
+		if n == warmUp-1 {
+			var err error
+			if start, err = settle(ctx, r.Dir, rest{}, time.Second/5); err != nil {
+				return err
+			}
+		} else if n >= warmUp {
+			now, err := settle(ctx, r.Dir, start, patience)
+			if err != nil {
+				return err
+			}
+			if !now.within(start) {
+				return kit.Violationf("cycle %d: %s, at the start %s", n, now, start)
+			}
+		}
+		r.Progress(n)
+	}
+	r.Figure("cycles", r.Rounds)
+	r.Figure("at the start and at the end", start)
+	return nil
+}
+
+const callers = 4
+
+// cycle is one life of a vault.
+func cycle(ctx context.Context, r *kit.Run, dir string, wrap func(vault.Store) vault.Store) error {
+	store, err := r.Store.Open(ctx, filepath.Join(dir, kit.StoreFile))
+	if err != nil {
+		return err
+	}
+	if wrap != nil {
+		store = wrap(store)
+	}
+	v, err := vault.Open(ctx, vault.Config{
+		Store: store, Root: kms.KeyFile(filepath.Join(dir, kit.KeyFile)),
+		Auditors: []vault.Auditor{&audit.Writer{W: io.Discard}}, Observers: []vault.Auditor{&audit.Writer{W: io.Discard}},
+	})
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	err = use(ctx, v, &wg)
+	err = errors.Join(err, v.Close(), v.Close())
+	wg.Wait()
+	return err
+}
+
+// use does a little of everything, and leaves callers at work.
+func use(ctx context.Context, v *vault.Vault, wg *sync.WaitGroup) error {
+	const path = "production/search/key"
+	op := v.Operator("cycles")
+	if _, err := op.Put(ctx, vault.Item{Path: path, Value: vault.NewSecret("value")}); err != nil {
+		return err
+	}
+	s, err := op.Issue(ctx, vault.Grant{Agent: "cycles", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Hour})
+	if err != nil {
+		return err
+	}
+	err = s.Spawn(ctx, vault.Grant{}, func(ctx context.Context, child *vault.Session) error {
+		return child.Use(ctx, vault.Request{Path: path}, func(vault.Item) error { return nil })
+	})
+	if err != nil {
+		return fmt.Errorf("spawn: %w", err)
+	}
+	following, stop := context.WithCancel(ctx)
+	wg.Go(func() {
+		for range v.Log().Follow(following, audit.Filter{}) {
+		}
+	})
+	err = v.Log().Verify(ctx)
+	first := make(chan struct{}, callers)
+	for range callers {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				_, err := s.Get(ctx, vault.Request{Path: path})
+				if n == 0 {
+					first <- struct{}{}
+				}
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
+	for range callers {
+		<-first
+	}
+	stop()
+	return err
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kill
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/keyward-go/keyward/harness/internal/kit"
+	"github.com/keyward-go/keyward/vault"
+)
+
+const callers = 6
+
+// child works until it is killed.
+func child(ctx context.Context, c *kit.Child) error {
+	var j job
+	if err := c.Args(&j); err != nil {
+		return err
+	}
+	var wrap func(vault.Store) vault.Store
+	if c.Bug {
+		wrap = func(s vault.Store) vault.Store { return &hasty{Store: s} }
+	}
+	v, err := kit.OpenVault(ctx, c.Store, c.Dir, wrap)
+	if err != nil {
+		return err
+	}
+	c.Ack(kit.Ack{Op: kit.OpOpen})
+	w := &worker{Work: kit.Work{Name: fmt.Sprint("r", j.Round), V: v, Tell: c.Ack}, tokens: j.Tokens}
+	var wg sync.WaitGroup
+	errs := make(chan error, callers)
+	for i := range callers {
+		wg.Go(func() { errs <- w.work(ctx, fmt.Sprintf("production/service-%d/key", i/2)) })
+	}
+	err = <-errs // only an error ends a caller
+	wg.Wait()
+	return err
+}
+
+// worker is the callers of one child.
+type worker struct {
+	kit.Work
+	mu     sync.Mutex
+	tokens []token
+}
+
+// work does one thing after the other, until one fails as none may fail here.
+func (w *worker) work(ctx context.Context, path string) error {
+	if err := w.Put(ctx, path); err != nil {
+		return err
+	}
+	for {
+		t, ok := w.pick()
+		var err error
+		switch n := rand.IntN(10); {
+		case !ok || n == 0:
+			t.Bearer, t.Link, err = w.Issue(ctx, 1+rand.IntN(40))
+			w.add(t)
+		case n == 1:
+			err = w.Put(ctx, path)
+		case n == 2 && rand.IntN(4) == 0:
+			err = w.Revoke(ctx, t.Link)
+		case n < 7:
+			err = w.Get(ctx, t.Bearer, path)
+		default:
+			err = w.Use(ctx, t.Bearer, path)
+		}
+		switch kit.OutcomeOf(err) {
+		case kit.Granted:
+		case kit.Refused:
+			w.drop(t) // it is dead; more refusals would be counted instead of recorded
+		default:
+			return err
+		}
+	}
+}
+
+func (w *worker) pick() (token, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.tokens) == 0 {
+		return token{}, false
+	}
+	return w.tokens[rand.IntN(len(w.tokens))], true
+}
+
+func (w *worker) add(t token) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tokens = append(w.tokens, t)
+}
+
+func (w *worker) drop(t token) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.tokens {
+		if w.tokens[i] == t {
+			w.tokens = append(w.tokens[:i], w.tokens[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+var opRestore = &operation{name: "restore"}
+
+// Restore opens a vault from a backup, into a store that is empty, or, with a nil backup, the vault of a store that is older
+// than its head file or anchor, which Open refuses. Either way whoever restores vouches that this is the state to go
+// on from, and what was revoked or used up since is not known. So in one commit, before anything else can happen: the token
+// key is replaced, and all tokens are dead; every agent key and remote operator is revoked; freezes stay; and one record
+// (operation restore) gives the reason and names the head that was restored. The tokens of the vault that the
+// backup was made of never work in the restored one, nor the other way round. Values, policies, freezes and the log are those of
+// the backup, byte for byte: an earlier checkpoint of it fits, and its keys open with the root that sealed them, which
+// cfg.Root must be or know.
+//
+// The whole backup is checked before the store holds a vault: its checksums, the MAC of its head over all rows, its log
+// against the head's root, and the hash of each sealed value. ErrTampered if anything is missing or changed; ErrWrongKey,
+// with nothing written, if cfg.Root did not seal it; ErrInvalid if the store is not empty or the format is newer. A
+// restore that did not end leaves a store that is no vault, which Open and Restore refuse by name: empty it and restore again.
+// Memory is that of the opened vault, whatever the size of the backup.
+//
+// Restore takes over the store as Open does, also when it fails.
+func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (*Vault, error) {
+	c, err := openBy(ctx, cfg, func(v *core, mark []byte) error {
+		if err := (Request{Reason: reason}).check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		root := ask(cfg.Root)
+		load := func() error { return v.loadSettled(ctx, root) }
+		if backup != nil {
+			r := &restore{v: v, ctx: ctx, root: root, in: newBackupReader(ctx, backup)}
+			load = r.run
+		}
+		if err := load(); err != nil {
+			return err
+		}
+		if err := v.reissue(ctx, root, reason, mark); err != nil {
+			return err
+		}
+		return v.forceAnchor(ctx)
+	})
+	if err != nil {
+		if cfg.Store != nil {
+			err = errors.Join(err, cfg.Store.Close())
+		}
+		return nil, fmt.Errorf("vault: restore: %w", err)
+	}
+	return &Vault{func() *core { return c }}, nil
+}
+
+// restoreDetail is what the record says: the head that was restored, and what the anchor and the head file knew.
+type restoreDetail struct {
+	Restored headDetail  `json:"restored"`
+	Anchor   *headDetail `json:"anchor,omitempty"`
+	Mark     *headDetail `json:"mark,omitempty"`
+}
+
+type headDetail struct {
+	Size int64  `json:"size"`
+	Root []byte `json:"root"`
+}
+
+func detailOf(h audit.Head) *headDetail { return &headDetail{h.Size, h.Root[:]} }
+
+func (v *core) restoredDetail(was audit.Head, mark []byte) (string, error) {
+	d := restoreDetail{Restored: *detailOf(was)}
+	if v.anchor != nil && v.anchor.last.Size > 0 {
+		d.Anchor = detailOf(v.anchor.last)
+	}
+	if h, err := v.keys().parseMark(mark); err == nil {
+		d.Mark = detailOf(h.log)
+	}
+	return detail(d)
+}
+
+// reissue is the commit of a restore. It kills every credential there is and, where the store is still being restored, makes
+// it a vault.
+func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []byte) error {
+	plaintext, err := v.keys().next(keyChange{now: v.state.head.time, newToken: true, dropTokens: true})
+	if err != nil {
+		return err
+	}
+	keys, data, err := sealKeyring(ctx, root, v.keys().id, plaintext)
+	if err != nil {
+		return err
+	}
+	b, ran := v.newBatch(), errNoUpdate
+	err = contain(func() error { // the store may be a user's own
+		return v.store.Update(ctx, v.state.head.log.Size, func(changed []Row) (out Batch, err error) {
+			if ran = b.start(v, v.clock.read(), changed); ran != nil {
+				return Batch{}, ran
+			}
+			c := &call{op: opRestore, verbatim: true}
+			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
+			if c.record.Detail, ran = v.restoredDetail(b.head.log, mark); ran != nil {
+				return Batch{}, ran
+			}
+			c.writeRecord()
+			b.killCredentials()
+			b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
+			b.head.generation, b.scrub, b.keep = keys.generation, true, b.head.first
+			b.run(c)
+			out, ran = b.finish()
+			return out, ran
+		})
+	})
+	if err == nil {
+		err = ran
+	}
+	if err != nil {
+		return err
+	}
+	for k, e := range b.over.rows {
+		v.state.set(k, e)
+	}
+	v.state.head = b.head
+	v.use(keys)
+	return nil
+}
+
+// killCredentials ends every agent key and remote operator, since one that was revoked after the backup was made must not come
+// back, and takes out what was known of tokens: with their key gone none is left.
+func (b *batch) killCredentials() {
+	var alive []rowKey
+	for _, rows := range []map[rowKey]entry{b.state.rows, b.over.rows} {
+		for k := range rows {
+			if r, ok := b.get(k).row.(*keyRow); ok && !r.Revoked {
+				alive = append(alive, k)
+			}
+		}
+	}
+	for _, k := range alive {
+		key := *b.get(k).row.(*keyRow)
+		key.Revoked = true
+		b.write(k, &key)
+	}
+	b.reset()
+}
+
+// forceAnchor moves the anchor to the head of the restored log, whatever it holds.
+func (v *core) forceAnchor(ctx context.Context) error {
+	if v.anchor == nil {
+		return nil
+	}
+	a, to := v.anchor, v.state.head.log
+	for range swaps {
+		from := a.last
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to) })
+		if err == nil {
+			a.last = to
+			return nil
+		}
+		if errors.Is(err, ErrConflict) {
+			err = a.load(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+		}
+	}
+	return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
+}
