@@ -191,7 +191,7 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 		return v.broken
 	}
 	err := v.runUpdate(ctx, b)
-	for range tries { // another process has put other keys in place: unwrap them while the store is not locked
+	for range followTries { // another process has put other keys in place: unwrap them while the store is not locked
 		if err == errFollow {
 			if err = v.unwrap(ctx); err == nil {
 				err = v.runUpdate(ctx, b)

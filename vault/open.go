@@ -51,7 +51,7 @@ func open(ctx context.Context, cfg Config) (*core, error) {
 // loadSettled is load, again each time the keys were rotated between two looks at the store.
 func (v *core) loadSettled(ctx context.Context, root RootKey) error {
 	err := v.load(ctx, root)
-	for range 20 {
+	for range followTries {
 		if err != errFollow {
 			break
 		}

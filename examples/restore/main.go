@@ -166,7 +166,8 @@ func rollback(ctx context.Context, out io.Writer, s site) error {
 	if v, err = vault.Restore(ctx, cfg, nil, "the disk was replaced from yesterday's image"); err != nil {
 		return err
 	}
-	tell(out, "  Restore without a backup accepts what is there, and the revoked token", get(ctx, v.Session(agent.Token(), netip.Addr{})))
+	fmt.Fprintln(out, "  If it was no attacker: Restore without a backup accepts what is there, and every token is dead.")
+	tell(out, "  The revoked token", get(ctx, v.Session(agent.Token(), netip.Addr{})))
 	return v.Close()
 }
 
