@@ -4,6 +4,8 @@ package powercut
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -75,7 +77,9 @@ func (t *tape) take(c *strace.Call) error {
 	case "write":
 		if strings.HasPrefix(c.Args[0], kit.AckFD) {
 			data, err := c.Text(1)
-			t.add(event{kind: acknowledge, start: c.Start, end: c.End, data: data})
+			e := event{kind: acknowledge, start: c.Start, end: c.End}
+			err = errors.Join(err, json.Unmarshal(data, &e.ack))
+			t.add(e)
 			return err
 		}
 	}
