@@ -56,6 +56,11 @@ var cases = []testCase{
 	{"handles/fair", "the wait is fair between handles: each has a quarter of the commits or more", two((*trial).fair)},
 	{"handles/close", "closing one handle leaves the locks of the others in place", handlesClose},
 
+	{"mark/newest", "Mark answers the newest mark of a commit: an older one hides that later records were cut off", markNewest},
+	{"mark/reopen", "the mark is still there after Close and open", markReopen},
+	{"mark/failed", "the mark of a batch that was not committed is never shown: a vault would refuse to open for records that never were", markFailed},
+	{"mark/handles", "every handle shows the newest mark, whichever handle wrote it", markHandles},
+
 	{"close/twice", "after Close every call answers ErrClosed, and a second Close is nil", closeTwice},
 	{"close/amidst", "Close while Updates run and wait: each ends, as if it came before or with ErrClosed", closeAmidst},
 }

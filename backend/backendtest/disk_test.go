@@ -3,6 +3,7 @@
 package backendtest
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -15,22 +16,28 @@ import (
 // skips nothing, so each broken store is this one with one rule bent.
 type disks struct {
 	mu    sync.Mutex
-	byDir map[string]*memory.Store
+	byDir map[string]*file
 }
 
-func newDisks() *disks { return &disks{byDir: make(map[string]*memory.Store)} }
+// file is a memory store and its head file.
+type file struct {
+	*memory.Store
+	mark atomic.Pointer[[]byte]
+}
+
+func newDisks() *disks { return &disks{byDir: make(map[string]*file)} }
 
 func (d *disks) open(dir string) (vault.Store, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byDir[dir] == nil {
-		d.byDir[dir] = memory.New()
+		d.byDir[dir] = &file{Store: memory.New()}
 	}
 	return &handle{disk: d.byDir[dir]}, nil
 }
 
 type handle struct {
-	disk   *memory.Store
+	disk   *file
 	closed atomic.Bool
 }
 
@@ -54,5 +61,29 @@ func (h *handle) Update(ctx context.Context, since int64, fn func([]vault.Row) (
 	if h.closed.Load() {
 		return vault.ErrClosed
 	}
-	return h.disk.Update(ctx, since, fn)
+	var mark []byte
+	err := h.disk.Update(ctx, since, func(rows []vault.Row) (vault.Batch, error) {
+		b, err := fn(rows)
+		if err == nil && len(b.Mark) > 440 {
+			return b, vault.ErrInvalid
+		}
+		if len(b.Lines)+len(b.Rows) > 0 {
+			mark = bytes.Clone(b.Mark)
+		}
+		return b, err
+	})
+	if err == nil && len(mark) > 0 {
+		h.disk.mark.Store(&mark)
+	}
+	return err
+}
+
+func (h *handle) Mark(context.Context) ([]byte, error) {
+	if h.closed.Load() {
+		return nil, vault.ErrClosed
+	}
+	if mark := h.disk.mark.Load(); mark != nil {
+		return bytes.Clone(*mark), nil
+	}
+	return nil, nil
 }

@@ -204,6 +204,11 @@ func (t *trial) settled(nothing bool) error {
 	case none != nil:
 		before, t.size = after, 4
 	}
+	if none == nil {
+		if err := unlessSkip(t.shows(t, nil)); err != nil {
+			return fmt.Errorf("the mark of a commit that failed: %w", err)
+		}
+	}
 	if err := t.put(lines("next")); err != nil {
 		return fmt.Errorf("the commit that follows: %w", err)
 	}

@@ -18,6 +18,7 @@ type steps struct {
 	vault.Store
 	fail     func(step string) error
 	poisoned bool
+	early    bool
 	bend     flaw
 }
 
@@ -30,6 +31,7 @@ type flaw struct {
 	deafReads bool   // after a failed fsync
 	silent    bool   // reports no step
 	stuck     string // refuses all that follows
+	early     bool   // writes the mark before the commit
 }
 
 func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (vault.Batch, error)) error {
@@ -47,6 +49,7 @@ func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (va
 			if err == nil {
 				continue
 			}
+			s.early = s.bend.early
 			switch step {
 			case s.bend.half:
 				b.Rows, told = nil, err
@@ -74,6 +77,13 @@ func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (va
 		}
 	}
 	return nil
+}
+
+func (s *steps) Mark(ctx context.Context) ([]byte, error) {
+	if s.early {
+		return []byte("mark"), nil
+	}
+	return s.Store.(marker).Mark(ctx)
 }
 
 func (s *steps) Lines(ctx context.Context, from int64, n int) ([][]byte, error) {
@@ -104,6 +114,7 @@ func TestBrokenStoresFailOnFaults(t *testing.T) {
 		"swallows the error":        {flaw{swallow: "lines"}, plan{"lines", 2, syscall.EIO, false}},
 		"stuck afterwards":          {flaw{stuck: "begin"}, plan{"begin", 0, syscall.EIO, false}},
 		"goes on after fsync":       {flaw{goesOn: true}, plan{"sync", 4, syscall.EIO, false}},
+		"mark before the commit":    {flaw{early: true}, plan{"commit", 3, syscall.EIO, false}},
 		"no reads after fsync":      {flaw{deafReads: true}, plan{"sync", 4, syscall.EIO, true}},
 	} {
 		t.Run(name, func(t *testing.T) {

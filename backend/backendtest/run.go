@@ -7,8 +7,11 @@
 //		backendtest.Run(t, func(dir string) (vault.Store, error) { return mystore.Open(dir) })
 //	}
 //
+// A store with a head file has one more method, Mark(ctx context.Context) ([]byte, error): the newest Batch.Mark of a commit,
+// nil if there was none. It is checked where it is found.
+//
 // Each case names the rule it checks and, when it fails, why the rule is there. A case that the store cannot take (it
-// keeps nothing beyond Close, or takes one handle at a time) is skipped with the reason. One more rule takes ten seconds
+// keeps nothing beyond Close, takes one handle at a time, has no Mark) is skipped with the reason. One more rule takes ten seconds
 // to see, the end of the wait for the lock: it is checked when KEYWARD_SLOW is set in the environment.
 //
 // RunFaults does the same for a store that lets its commits be broken at each step. What a power cut or a kill leaves

@@ -20,8 +20,8 @@ const keepBuffer = 1 << 20 // a buffer that grew beyond it is let go
 func (s *Store) append(b vault.Batch) error {
 	j := s.j
 	c := commitOf(b)
-	c.dropped = j.dropped
-	line, last := j.last.seal(c.appendTo(s.buf[:0]))
+	c.Dropped = j.dropped
+	line, last := j.last.Seal(c.AppendTo(s.buf[:0]))
 	if s.buf = line[:0]; cap(line) > keepBuffer {
 		s.buf = nil
 	}

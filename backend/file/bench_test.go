@@ -107,6 +107,26 @@ func BenchmarkOpen(b *testing.B) {
 	runtime.KeepAlive(s)
 }
 
+// BenchmarkCompaction commits while a journal of 100,000 records is copied: the longest pause of a store of that size.
+func BenchmarkCompaction(b *testing.B) {
+	path := newPath(b)
+	s := openAt(b, path)
+	first := int64(0)
+	for ; first < 100_000; first += 1000 {
+		commit(b, s, batchOf(first, 1000))
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(info.Size())
+	for b.Loop() {
+		s.Compact()
+		commit(b, s, batchOf(first, 1))
+		first++
+	}
+}
+
 // BenchmarkLines reads pages of the log in order.
 func BenchmarkLines(b *testing.B) {
 	s := openAt(b, newPath(b))

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -47,11 +48,11 @@ func (s *Store) rewrite(b vault.Batch) (err error) {
 }
 
 // writeNew writes and syncs the new journal under its own name.
-func (s *Store) writeNew(b vault.Batch) (j *journal, err error) {
+func (s *Store) writeNew(b vault.Batch) (j *segment, err error) {
 	if err = s.step("create"); err != nil {
 		return nil, err
 	}
-	j = &journal{}
+	j = &segment{}
 	// O_EXCL follows no link.
 	if j.file, err = os.OpenFile(s.path+newSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (s *Store) writeNew(b vault.Batch) (j *journal, err error) {
 
 // copyTo writes what stands after b: every line of the log that is kept, byte for byte, and every row where it was
 // written last.
-func (s *Store) copyTo(j *journal, b vault.Batch) error {
+func (s *Store) copyTo(j *segment, b vault.Batch) error {
 	w := &writer{j: j, out: bufio.NewWriterSize(j.file, readBuffer), first: max(s.first, b.Keep), live: s.liveAfter(b)}
 	if err := w.line(appendHeader(nil, w.first)); err != nil {
 		return err
@@ -89,24 +90,24 @@ func (s *Store) copyTo(j *journal, b vault.Batch) error {
 	if err == nil {
 		w.next, err = parseHeader(header)
 	}
-	var c commit
+	var c journal.Commit
 	for err == nil {
 		var body []byte
 		if body, err = r.next(); err != nil {
 			break
 		}
-		if err = c.parse(body); err == nil {
+		if err = parse(&c, body); err == nil {
 			err = w.commit(&c)
 		}
 	}
-	if err == errTorn || err == io.EOF && w.next != s.size {
-		err = fmt.Errorf("the journal is not as it was opened: %w", vault.ErrTampered)
+	if err == errTorn || err == io.EOF && r.last != s.j.last { // also if all its checksums fit
+		err = fmt.Errorf("the journal is not as this handle left it: %w", vault.ErrTampered)
 	}
 	if err != io.EOF {
 		return err
 	}
 	last := commitOf(b)
-	last.dropped = s.j.dropped
+	last.Dropped = s.j.dropped
 	if err := w.commit(last); err != nil {
 		return err
 	}
@@ -115,61 +116,61 @@ func (s *Store) copyTo(j *journal, b vault.Batch) error {
 
 // liveAfter reports of a row whether it is what stands once b is applied. It compares the data too: rows may be written
 // twice by lines of one number.
-func (s *Store) liveAfter(b vault.Batch) func(r row) (bool, error) {
+func (s *Store) liveAfter(b vault.Batch) func(r journal.Row) (bool, error) {
 	after := make(map[string]vault.Row, len(b.Rows))
 	for _, r := range b.Rows {
 		after[r.Key] = r
 	}
-	return func(r row) (bool, error) {
-		if r.data == nil {
+	return func(r journal.Row) (bool, error) {
+		if r.Data == nil {
 			return false, nil
 		}
-		now, ok := after[r.key]
+		now, ok := after[r.Key]
 		if !ok {
-			now, ok = s.rows.Get(r.key)
+			now, ok = s.rows.Get(r.Key)
 		}
-		if !ok || now.Data == nil || now.Seq != r.seq {
+		if !ok || now.Data == nil || now.Seq != r.Seq {
 			return false, nil
 		}
-		data, err := r.data.bytes()
+		data, err := bytesOf(r.Data)
 		return bytes.Equal(data, now.Data), err
 	}
 }
 
 // writer writes the lines of a new journal.
 type writer struct {
-	j     *journal
+	j     *segment
 	out   *bufio.Writer
 	buf   []byte
 	first int64 // lowest line that is kept
 	next  int64 // number of the next line of the log that is read
-	live  func(row) (bool, error)
+	live  func(journal.Row) (bool, error)
 }
 
 // commit writes what is left of c, if anything is.
-func (w *writer) commit(c *commit) error {
-	left := commit{dropped: c.dropped}
-	for _, r := range c.rows {
+func (w *writer) commit(c *journal.Commit) error {
+	left := journal.Commit{Dropped: c.Dropped}
+	for _, r := range c.Rows {
 		live, err := w.live(r)
 		if err != nil {
 			return err
 		}
 		if live {
-			left.rows = append(left.rows, r)
+			left.Rows = append(left.Rows, r)
 		}
 	}
-	w.next += int64(len(c.lines))
-	left.lines = c.lines[min(int64(len(c.lines)), max(0, w.first-(w.next-int64(len(c.lines))))):]
-	if len(left.rows) == 0 && len(left.lines) == 0 && left.dropped == 0 {
+	w.next += int64(len(c.Lines))
+	left.Lines = c.Lines[min(int64(len(c.Lines)), max(0, w.first-(w.next-int64(len(c.Lines))))):]
+	if len(left.Rows) == 0 && len(left.Lines) == 0 && left.Dropped == 0 {
 		return nil
 	}
-	w.j.begin(max(w.first, w.next-int64(len(left.lines))))
-	w.buf = left.appendTo(w.buf[:0])
+	w.j.begin(max(w.first, w.next-int64(len(left.Lines))))
+	w.buf = left.AppendTo(w.buf[:0])
 	return w.line(w.buf)
 }
 
 func (w *writer) line(body []byte) error {
-	line, last := w.j.last.seal(body)
+	line, last := w.j.last.Seal(body)
 	if len(line) > maxLine {
 		return errTooLong
 	}
@@ -181,7 +182,7 @@ func (w *writer) line(body []byte) error {
 }
 
 // install renames the new journal over the old one.
-func (s *Store) install(j *journal) error {
+func (s *Store) install(j *segment) error {
 	err := s.step("rename")
 	if err == nil {
 		err = os.Rename(s.path+newSuffix, s.path)

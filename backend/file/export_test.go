@@ -5,6 +5,7 @@ package file
 import (
 	"context"
 
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -27,43 +28,43 @@ func (s *Store) Wasted() int64 { return s.j.wasted }
 func (s *Store) Marks() int { return len(s.j.marks) }
 
 // Reseal gives every line of a journal, without its checksum, the one that fits.
-func Reseal(bodies ...string) (journal []byte) {
-	var last sum
+func Reseal(bodies ...string) (text []byte) {
+	var last journal.Sum
 	for _, b := range bodies {
 		var line []byte
-		line, last = last.seal([]byte(b))
-		journal = append(journal, line...)
+		line, last = last.Seal([]byte(b))
+		text = append(text, line...)
 	}
-	return journal
+	return text
 }
 
 // ParseLine reads the JSON of a commit and writes it again.
 func ParseLine(body []byte) (again []byte, rows []vault.Row, lines [][]byte, err error) {
-	var c commit
-	if err := c.parse(body); err != nil {
+	var c journal.Commit
+	if err := parse(&c, body); err != nil {
 		return nil, nil, nil, err
 	}
-	for _, r := range c.rows {
-		row := vault.Row{Key: r.key, Seq: r.seq}
-		if r.data != nil {
-			if row.Data, err = r.data.bytes(); err != nil {
+	for _, r := range c.Rows {
+		row := vault.Row{Key: r.Key, Seq: r.Seq}
+		if r.Data != nil {
+			if row.Data, err = bytesOf(r.Data); err != nil {
 				return nil, nil, nil, err
 			}
 		}
 		rows = append(rows, row)
 	}
-	for _, l := range c.lines {
-		b, err := l.bytes()
+	for _, l := range c.Lines {
+		b, err := bytesOf(l)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		lines = append(lines, b)
 	}
-	return c.appendTo(nil), rows, lines, nil
+	return c.AppendTo(nil), rows, lines, nil
 }
 
 // WriteLine writes a batch as a journal does.
-func WriteLine(b vault.Batch) []byte { return commitOf(b).appendTo(nil) }
+func WriteLine(b vault.Batch) []byte { return commitOf(b).AppendTo(nil) }
 
 // SyncData is what a commit calls.
 var SyncData = syncData

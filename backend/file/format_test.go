@@ -8,8 +8,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,8 +198,8 @@ func FuzzLine(f *testing.F) {
 func TestMemory(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path)
-	for first := int64(0); first < 20_000; first += 500 {
-		commit(t, s, batchOf(first, 500))
+	for first := int64(0); first < 800; first += 8 { // 4 KB each
+		commit(t, s, batchOf(first, 8))
 	}
 	for range 2 {
 		size := len(read(t, path))
@@ -205,5 +208,43 @@ func TestMemory(t *testing.T) {
 		}
 		s.Close()
 		s = openAt(t, path)
+	}
+}
+
+// Pages of any size, in any order, are what was written, whatever the sizes of the commits and whatever is compacted
+// between.
+func TestLinesAtRandom(t *testing.T) {
+	s := openAt(t, newPath(t))
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var model [][]byte
+	var from, keep int64
+	for range 40 {
+		b := vault.Batch{First: int64(len(model)), Rows: []vault.Row{{Key: "head", Data: fmt.Appendf(nil, `{"n":%d}`, len(model))}}}
+		for range rnd.IntN(3) * rnd.IntN(200) {
+			b.Lines = append(b.Lines, fmt.Appendf(nil, `{"n":%d,"pad":"%s"}`, len(model)+len(b.Lines), strings.Repeat("p", rnd.IntN(300))))
+		}
+		model = append(model, b.Lines...)
+		if rnd.IntN(8) == 0 {
+			keep = max(keep, rnd.Int64N(int64(len(model))+1))
+			b.Keep = keep
+		}
+		if rnd.IntN(6) == 0 {
+			s.Compact()
+		}
+		commit(t, s, b)
+		for range 40 { // the first follows the last of the round before
+			n := 1 + rnd.IntN(1<<rnd.IntN(9))
+			var want [][]byte
+			if from >= keep && from < int64(len(model)) {
+				want = model[from:min(int64(len(model)), from+int64(n))]
+			}
+			got, err := s.Lines(t.Context(), from, n)
+			if err != nil || !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Fatalf("from %d, %d of %d lines, kept from %d: %d, want %d: %v", from, n, len(model), keep, len(got), len(want), err)
+			}
+			if from += int64(len(got)); rnd.IntN(4) == 0 || len(got) == 0 { // most follow the one before
+				from = rnd.Int64N(int64(len(model)) + 2)
+			}
+		}
 	}
 }

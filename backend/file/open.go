@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -76,15 +77,14 @@ func (s *Store) start(ctx context.Context) error {
 	if err := removeNew(s.path); err != nil {
 		return err
 	}
-	head, err := disk.OpenHead(s.path + "-head")
+	head, err := disk.OpenHead(s.path + headSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	s.head = head // nil if there is none
 
 	if err := disk.CheckFile(s.path); errors.Is(err, fs.ErrNotExist) {
-		err = s.create()
-		if err != nil {
+		if err := s.create(); err != nil {
 			return err
 		}
 	}
@@ -93,15 +93,24 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	empty := s.size == 0 && len(s.rows.Page("", 1)) == 0
 	if s.head == nil && !empty {
-		return disk.HeadMissing(s.path + "-head")
+		return disk.HeadMissing(s.path + headSuffix)
 	}
 	if s.head == nil {
 		return s.makeHead()
 	}
-	if mark, err := s.head.Mark(); err != nil || empty && mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+"-head"))
+	if empty {
+		return s.unmarked()
 	}
 	return nil
+}
+
+// unmarked refuses an empty store whose head file knows better.
+func (s *Store) unmarked() error {
+	mark, err := s.head.Mark()
+	if err == nil && mark != nil {
+		err = disk.StoreMissing(s.path, s.path+headSuffix)
+	}
+	return err
 }
 
 // create makes an empty journal, whose head file is there before it.
@@ -111,23 +120,23 @@ func (s *Store) create() error {
 			return err
 		}
 	}
-	if mark, err := s.head.Mark(); err != nil || mark != nil {
-		return errors.Join(err, disk.StoreMissing(s.path, s.path+"-head"))
+	if err := s.unmarked(); err != nil {
+		return err
 	}
-	header, _ := sum{}.seal(appendHeader(nil, 0))
+	header, _ := journal.Sum{}.Seal(appendHeader(nil, 0))
 	return disk.Create(s.path, header)
 }
 
 func (s *Store) makeHead() (err error) {
-	if err = disk.CreateHead(s.path + "-head"); err == nil {
-		s.head, err = disk.OpenHead(s.path + "-head")
+	if err = disk.CreateHead(s.path + headSuffix); err == nil {
+		s.head, err = disk.OpenHead(s.path + headSuffix)
 	}
 	return err
 }
 
 // openJournal opens the journal and takes in what it says.
 func (s *Store) openJournal(ctx context.Context) (err error) {
-	s.j = &journal{}
+	s.j = &segment{}
 	if s.j.id, err = disk.Identify(s.path); err == nil {
 		s.j.file, err = disk.Open(s.path, os.O_RDWR)
 	}
@@ -157,7 +166,7 @@ func (s *Store) load(ctx context.Context) error {
 		return err
 	}
 	s.size, j.end, j.last = s.first, r.off, r.last
-	var c commit
+	var c journal.Commit
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -173,7 +182,7 @@ func (s *Store) load(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		if err := c.parse(body); err != nil {
+		if err := parse(&c, body); err != nil {
 			return err
 		}
 		j.begin(s.size)
@@ -185,19 +194,19 @@ func (s *Store) load(ctx context.Context) error {
 }
 
 // take applies a commit that was read.
-func (s *Store) take(c *commit) error {
-	b := vault.Batch{Keep: c.keep, Lines: make([][]byte, len(c.lines))}
-	for _, r := range c.rows {
-		row := vault.Row{Key: r.key, Seq: r.seq}
-		if r.data != nil {
+func (s *Store) take(c *journal.Commit) error {
+	b := vault.Batch{Keep: c.Keep, Lines: make([][]byte, len(c.Lines))}
+	for _, r := range c.Rows {
+		row := vault.Row{Key: r.Key, Seq: r.Seq}
+		if r.Data != nil {
 			var err error
-			if row.Data, err = r.data.bytes(); err != nil {
+			if row.Data, err = bytesOf(r.Data); err != nil {
 				return err
 			}
 		}
 		b.Rows = append(b.Rows, row)
 	}
-	if c.keep > s.size+int64(len(c.lines)) {
+	if c.Keep > s.size+int64(len(c.Lines)) {
 		return errNotCommit
 	}
 	s.apply(b)

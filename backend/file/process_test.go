@@ -277,13 +277,17 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// Where a failed write cannot be taken back the store ends, and says neither that the disk is full nor that nothing changed.
+// Where a failed write cannot be taken back, or the disk is not sound, the store ends, and does not say that nothing changed.
 func TestNotTakenBack(t *testing.T) {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EIO} {
+	for _, c := range []struct {
+		cause error
+		cuts  bool
+	}{{syscall.ENOSPC, false}, {syscall.EIO, false}, {syscall.EIO, true}} {
+		cause := c.cause
 		path := newPath(t)
 		broken := false
 		s, err := file.OpenFaulty(t.Context(), path, func(step string) error {
-			if broken && (step == "write" || step == "cut") {
+			if broken && (step == "write" || step == "cut" && !c.cuts) {
 				return cause
 			}
 			return nil

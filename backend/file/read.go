@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -53,39 +54,74 @@ func (s *Store) lines(ctx context.Context, from int64, n int) (lines [][]byte, e
 		s.mu.Unlock()
 		return nil, nil
 	}
-	j, end, size, m := s.j, s.j.end, s.size, find(s.j.marks, from)
+	j, end := s.j, s.j.end
+	n = int(min(int64(n), s.size-from))
+	p := &page{j: j, after: find(j.marks, from)}
+	if last := s.page; last != nil && last.j == j && last.first <= from && from <= last.after.first {
+		p, s.page = last, nil
+	}
 	j.readers.RLock() // under mu, so that compaction has not let the file go yet
 	s.mu.Unlock()
 	defer j.readers.RUnlock()
 
-	n = int(min(int64(n), size-from))
-	r := newReader(j.file, m, end, min(readBuffer, markEvery+n*512))
-	next := m.first
-	var c commit
-	for len(lines) < n {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	r := newReader(j.file, p.after, end, min(readBuffer, markEvery+n*512))
+	for {
+		if lines, err = p.gather(lines, from, n); err != nil || len(lines) == n {
+			break
 		}
-		body, err := r.next()
-		if err == nil {
-			err = c.parse(body)
+		if err = ctx.Err(); err == nil {
+			err = p.advance(r)
 		}
-		if err == io.EOF || err == errTorn {
-			err = fmt.Errorf("line %d is not in the journal any more: %w", next, vault.ErrTampered)
+		if err != nil {
+			break
 		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.j == j {
+		s.page = p
+	}
+	return lines, nil
+}
+
+// page is the commit with which an answer of Lines ended. The next often begins in it, or behind it: a commit of many
+// lines is then read once, not once for each page.
+type page struct {
+	j     *segment
+	first int64 // number of the first line of the commit
+	c     journal.Commit
+	after mark // behind it
+}
+
+// gather appends copies of the lines of the commit from number from on, until there are n.
+func (p *page) gather(lines [][]byte, from int64, n int) ([][]byte, error) {
+	skip := max(0, from-p.first)
+	for _, d := range p.c.Lines[min(skip, int64(len(p.c.Lines))):] {
+		if len(lines) == n {
+			break
+		}
+		line, err := bytesOf(d)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range c.lines {
-			if next >= from && len(lines) < n {
-				line, err := d.bytes()
-				if err != nil {
-					return nil, err
-				}
-				lines = append(lines, line)
-			}
-			next++
-		}
+		lines = append(lines, line)
 	}
 	return lines, nil
+}
+
+// advance reads the next commit.
+func (p *page) advance(r *reader) error {
+	text, err := r.next()
+	if err == nil {
+		err = parse(&p.c, text)
+	}
+	if err == io.EOF || err == errTorn {
+		err = fmt.Errorf("line %d is not in the journal any more: %w", p.after.first, vault.ErrTampered)
+	}
+	p.first = p.after.first
+	p.after = mark{p.first + int64(len(p.c.Lines)), r.off, r.last}
+	return err
 }

@@ -4,38 +4,13 @@ package file
 
 import (
 	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
-
-// sum is a checksum as it is written: the first 8 bytes of SHA-256 over the checksum of the line before, as it is
-// written (nothing before the header), and the line up to its last space.
-type sum [16]byte
-
-const sumTail = 1 + len(sum{}) // behind the JSON of a line: space, checksum
-
-func (s sum) next(body []byte) (n sum) {
-	h := sha256.New()
-	if s != (sum{}) {
-		h.Write(s[:])
-	}
-	h.Write(body)
-	var full [sha256.Size]byte
-	hex.Encode(n[:], h.Sum(full[:0])[:8])
-	return n
-}
-
-// seal ends the line whose JSON is body.
-func (s sum) seal(body []byte) (line []byte, n sum) {
-	n = s.next(body)
-	return append(append(append(body, ' '), n[:]...), '\n'), n
-}
 
 // errTorn: the journal ends with a line that was not written whole.
 var errTorn = errors.New("the last line is incomplete")
@@ -43,8 +18,8 @@ var errTorn = errors.New("the last line is incomplete")
 // reader reads a journal line by line and checks each. It never holds more than one line.
 type reader struct {
 	r    *bufio.Reader
-	off  int64 // of the next line
-	last sum   // of the line before
+	off  int64       // of the next line
+	last journal.Sum // of the line before
 	long []byte
 }
 
@@ -56,18 +31,15 @@ func newReader(f io.ReaderAt, m mark, end int64, buffer int) *reader {
 // next returns the JSON of the next line, which is overwritten by the call after. The end is io.EOF. A last line that
 // is incomplete, or whole but damaged, is errTorn: what a crash leaves of one write. Damage before it is
 // vault.ErrTampered, since there was a sync behind each line before the next was written.
-func (r *reader) next() (body []byte, err error) {
+func (r *reader) next() (text []byte, err error) {
 	line, err := r.line()
 	if err != nil {
 		return nil, err
 	}
-	at := len(line) - 1 - sumTail
-	if at >= 0 && line[at] == ' ' {
-		if n := r.last.next(line[:at]); bytes.Equal(n[:], line[at+1:len(line)-1]) {
-			r.last = n
-			r.off += int64(len(line))
-			return line[:at], nil
-		}
+	if text, n, ok := r.last.Open(line); ok {
+		r.last = n
+		r.off += int64(len(line))
+		return text, nil
 	}
 	switch _, err := r.r.Peek(1); err {
 	case nil:

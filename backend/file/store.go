@@ -36,24 +36,13 @@ type Store struct {
 	mu     sync.Mutex
 	closed bool
 	rows   rows.Set
-	j      *journal
+	j      *segment
 	first  int64 // lowest line kept
 	size   int64 // number of lines, dropped ones included
+	page   *page // where the last answer of Lines ended, nil if one is being made
 }
 
 var _ vault.Store = (*Store)(nil)
-
-// Mark returns the newest mark in the head file, nil if none was ever written. It takes no lock.
-func (s *Store) Mark(ctx context.Context) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m, err := s.head.Mark()
-	if err != nil {
-		return nil, s.explain("mark", err)
-	}
-	return m, nil
-}
 
 // Close waits for the Update and the reads that run, makes the Updates that wait answer vault.ErrClosed, syncs the head
 // file, and lets another process have the store.
@@ -63,7 +52,7 @@ func (s *Store) Close() (err error) {
 		s.turn <- struct{}{} // for good
 		s.mu.Lock()
 		s.closed = true
-		s.rows = rows.Set{}
+		s.rows, s.page = rows.Set{}, nil
 		s.mu.Unlock()
 		var errs []error
 		if s.head != nil {

@@ -6,12 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/disk"
 	"github.com/keyward-go/keyward/vault"
 )
-
-const headSyncAge = time.Second
 
 // Update implements vault.Store. When it returns nil the batch is on the disk: one write and one sync, or a whole new
 // journal if the batch says Scrub or the old one is compacted. The mark is in the head file, which is synced by the first
@@ -41,6 +39,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 		return err
 	}
 	defer leave() // deferred, so that a panic of fn frees the turn too
+	s.syncHead()
 	if p := s.poisoned.Load(); p != nil {
 		return *p
 	}
@@ -48,11 +47,6 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	// 2. The files are still those that were opened, as this handle left them.
 	if err := s.still(); err != nil {
 		return err
-	}
-	if s.head.Due(headSyncAge) {
-		if err := s.head.Sync(); err != nil {
-			return s.poison(err)
-		}
 	}
 
 	// 3. What the caller missed, and what it makes of it.
@@ -68,17 +62,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	if err := s.persist(b); err != nil {
 		return err
 	}
-	if len(b.Mark) == 0 {
-		return nil
-	}
-	err = s.step("head")
-	if err == nil {
-		err = s.head.Write(b.Mark)
-	}
-	if err != nil {
-		return fmt.Errorf("the batch is durable, its mark is not: %v", err) // not wrapped: it may be ENOSPC, and something has changed
-	}
-	return nil
+	return s.writeHead(b.Mark)
 }
 
 // persist makes b durable and applies it.
@@ -125,6 +109,9 @@ func (s *Store) check(b vault.Batch) error {
 	}
 	if end := s.size + int64(len(b.Lines)); b.Keep < 0 || b.Keep > end {
 		return fmt.Errorf("the batch keeps from line %d, the next will be %d: %w", b.Keep, end, vault.ErrConflict)
+	}
+	if len(b.Mark) > disk.MarkMax {
+		return fmt.Errorf("a mark of %d bytes: %w", len(b.Mark), vault.ErrInvalid)
 	}
 	total := 0
 	for _, r := range b.Rows {

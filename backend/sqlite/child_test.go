@@ -93,7 +93,8 @@ func (c *child) line(t testing.TB) string {
 	return s
 }
 
-// appendLine commits one line at the end of the log, wherever that is: the head row says.
+// appendLine commits one line at the end of the log, wherever that is: the head row says. The mark says how many lines there
+// are then.
 func appendLine(ctx context.Context, s *sqlite.Store, line string) error {
 	rows, err := s.Rows(ctx, "head", 1)
 	if err != nil {
@@ -102,7 +103,7 @@ func appendLine(ctx context.Context, s *sqlite.Store, line string) error {
 	size := headSize(rows)
 	return s.Update(ctx, size, func(changed []vault.Row) (vault.Batch, error) {
 		size := max(size, headSize(changed))
-		return vault.Batch{First: size, Lines: [][]byte{[]byte(line)},
+		return vault.Batch{First: size, Lines: [][]byte{[]byte(line)}, Mark: fmt.Append(nil, size+1),
 			Rows: []vault.Row{{Key: "head", Seq: size, Data: fmt.Append(nil, size+1)}}}, nil
 	})
 }

@@ -37,7 +37,6 @@ func change(t *testing.T, path string, statements ...string) {
 
 // A file that is not a vault of this format is refused, and not changed.
 func TestForeignDatabase(t *testing.T) {
-	errAny := errors.New("any error")
 	for _, c := range []struct {
 		name   string
 		change []string

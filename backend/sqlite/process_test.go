@@ -191,6 +191,9 @@ func TestKill(t *testing.T) {
 	for _, l := range lines {
 		there[l] = true
 	}
+	if n := mark(t, openAt(t, path)); n != len(lines) && n != len(lines)-1 {
+		t.Errorf("the head file knows %d lines of %d: at most the last commit may be unknown to it", n, len(lines))
+	}
 	for l := range acknowledged {
 		if !there[l] {
 			t.Errorf("line %q was acknowledged and is lost", l)

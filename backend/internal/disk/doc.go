@@ -26,11 +26,3 @@
 // It works on Linux and macOS; on other Unix systems there are no locks, and elsewhere nothing: errors.ErrUnsupported. Paths
 // may be relative; a caller that keeps one makes it absolute.
 package disk
-
-import (
-	"errors"
-	"fmt"
-	"runtime"
-)
-
-var errUnsupported = fmt.Errorf("files that only their owner can use, with locks, on %s: %w", runtime.GOOS, errors.ErrUnsupported)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -91,9 +92,12 @@ func TestLockEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Unlock()
-	if err := a.Lock(t.Context(), nil, never); err != nil {
-		t.Fatal(err)
+	for waits := true; waits; runtime.Gosched() {
+		b.mu.Lock()
+		waits = b.wait != nil
+		b.mu.Unlock()
 	}
+	wantTry(t, a, true)
 }
 
 // One helper serves all who come and go.

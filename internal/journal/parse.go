@@ -1,51 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package file
+package journal
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/keyward-go/keyward/vault"
 )
 
-// parseHeader answers the number of the first line that the journal holds.
-func parseHeader(body []byte) (first int64, err error) {
-	c := cursor{rest: body}
-	if !c.take(anyHeader) {
-		return 0, fmt.Errorf("the file is no journal of keyward: %w", vault.ErrTampered)
-	}
-	n, ok := c.number()
-	if ok && n > format {
-		return 0, fmt.Errorf("the journal has format %d, this program knows %d: use a newer keyward: %w", n, format, errors.ErrUnsupported)
-	}
-	c = cursor{rest: body}
-	if c.take(newest) {
-		if first, ok = c.number(); ok && c.take("}") && len(c.rest) == 0 {
-			return first, nil
-		}
-	}
-	return 0, fmt.Errorf("the journal's header is not one: %w", vault.ErrTampered)
-}
+const maxKey = 1024
 
-// parse reads a line of the journal into c, whose slices are used again. What it reads lies in body.
+// Parse reads the text of a commit into c, whose slices are used again. What it reads lies in text.
 //
-// Of a JSON object it finds the end and checks no more: the checksum says that this package wrote it, and the vault's
-// MACs say whether it may be believed.
-func (c *commit) parse(body []byte) error {
-	*c = commit{rows: c.rows[:0], lines: c.lines[:0]}
-	if !(&cursor{rest: body}).commit(c) {
-		return errNotCommit
+// Of a JSON object it finds the end and checks no more: the checksum says who wrote it, and the vault's MACs say whether it
+// may be believed.
+func (c *Commit) Parse(text []byte) error {
+	*c = Commit{Rows: c.Rows[:0], Lines: c.Lines[:0]}
+	if !(&cursor{rest: text}).commit(c) {
+		return ErrText
 	}
 	return nil
 }
-
-var errNotCommit = fmt.Errorf("a line of the journal has a good checksum and is no commit: %w", vault.ErrTampered)
 
 // cursor is what is left to read. Its methods answer false where it does not begin as they want.
 type cursor struct{ rest []byte }
@@ -58,14 +34,14 @@ func (c *cursor) take(text string) bool {
 	return true
 }
 
-func (c *cursor) commit(to *commit) (ok bool) {
+func (c *cursor) commit(to *Commit) (ok bool) {
 	if !c.take("{") {
 		return false
 	}
 	for _, f := range []struct {
 		name string
 		to   *int64
-	}{{`"keep":`, &to.keep}, {`"dropped":`, &to.dropped}} {
+	}{{`"keep":`, &to.Keep}, {`"dropped":`, &to.Dropped}} {
 		if c.take(f.name) {
 			if *f.to, ok = c.number(); !ok || *f.to == 0 || !c.take(",") {
 				return false
@@ -74,11 +50,11 @@ func (c *cursor) commit(to *commit) (ok bool) {
 	}
 	return c.take(`"rows":`) && c.array(func() bool {
 		r, ok := c.row()
-		to.rows = append(to.rows, r)
+		to.Rows = append(to.Rows, r)
 		return ok
 	}) && c.take(`,"lines":`) && c.array(func() bool {
 		l, ok := c.datum()
-		to.lines = append(to.lines, l)
+		to.Lines = append(to.Lines, l)
 		return ok
 	}) && c.take("}") && len(c.rest) == 0
 }
@@ -95,18 +71,18 @@ func (c *cursor) array(element func() bool) bool {
 	return true
 }
 
-func (c *cursor) row() (r row, ok bool) {
+func (c *cursor) row() (r Row, ok bool) {
 	if !c.take(`{"key":`) {
 		return r, false
 	}
-	if r.key, ok = c.text(); !ok || !goodKey(r.key) {
+	if r.Key, ok = c.text(); !ok || !goodKey(r.Key) {
 		return r, false
 	}
 	if c.take(`,"seq":`) {
-		if r.seq, ok = c.number(); !ok || !c.take(`,"data":`) {
+		if r.Seq, ok = c.number(); !ok || !c.take(`,"data":`) {
 			return r, false
 		}
-		if r.data, ok = c.datum(); !ok {
+		if r.Data, ok = c.datum(); !ok {
 			return r, false
 		}
 	}
@@ -146,7 +122,7 @@ func (c *cursor) text() (s string, ok bool) {
 }
 
 // datum reads an object or a string, and stays where it is.
-func (c *cursor) datum() (d datum, ok bool) {
+func (c *cursor) datum() (d Datum, ok bool) {
 	end := stringEnd(c.rest)
 	if end < 0 && len(c.rest) > 0 && c.rest[0] == '{' {
 		end = objectEnd(c.rest)
@@ -156,19 +132,6 @@ func (c *cursor) datum() (d datum, ok bool) {
 	}
 	d, c.rest = c.rest[:end:end], c.rest[end:]
 	return d, true
-}
-
-// bytes returns what newDatum was given, in a slice of its own.
-func (d datum) bytes() ([]byte, error) {
-	if d[0] == '{' {
-		return bytes.Clone(d), nil
-	}
-	text := d[1 : len(d)-1]
-	data, err := base64.StdEncoding.Strict().AppendDecode([]byte{}, text)
-	if err != nil || bytes.IndexByte(text, '\r') >= 0 { // which the decoder would skip
-		return nil, errNotCommit
-	}
-	return data, nil
 }
 
 // stringEnd is the length of the JSON string that b begins with, -1 if there is none.
