@@ -19,6 +19,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
@@ -40,7 +41,7 @@ var harnesses = []kit.Harness{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := kit.Main(ctx, harnesses, os.Args[1:])
 	stop()
 	os.Exit(code)
