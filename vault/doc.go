@@ -60,11 +60,16 @@
 //	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 //	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
-// with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the
-// root proves,
-// where sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
+// with size and root of the log, the lowest line kept, and the effective time. Rows of tokens that ended before the Unix second
+// purged are gone: the commit that finds 1,024 of them removes them, and every other process drops the same, since a removed row
+// is handed to none. At the line reset (of a restore, a compromised rotation, or ResetClock, across which time may go back)
+// every row of a token that was written before went, and a grant of before the Unix second since is dead. The edge is that of
+// [audit.Tree], which the root proves; sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
 // all deciding rows. So a row that is changed, dropped, added or put back is found when the vault is opened, and rows that
 // other processes write are checked as they come in.
+//
+// A store with a head file is given, with each commit, a mark to keep there: fields ‖ HMAC-SHA256(label "mark": fields). When
+// the vault is opened its log must contain the mark's head, and that of [Config].Anchor if there is one (mark.go, anchor.go).
 //
 // # Sealing
 //
@@ -78,8 +83,8 @@
 //
 // with "kwkr", the version and the vault id as associated data. In the store it is the row {"keyring":"…"}, in base64. In each
 // keyset the primary key wraps or signs, the former ones only open and verify. A token of a former key is refused if its
-// grant was issued after the Unix second retired: so it dies when the maximum life has passed since. A label's key is HMAC-SHA256(state PRF key, "keyward " ‖
-// label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
+// grant was issued after the Unix second retired: so it dies when the maximum life has passed since. A label's key is
+// HMAC-SHA256(state PRF key, "keyward " ‖ label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
 //
 // # Rotation
 //
@@ -100,7 +105,8 @@
 //
 // Hostile code inside the vault's process or under its user id; who holds both the root key and the store; an agent that
 // misuses what it may use. A value that was revealed cannot be called back. Paths, names, metadata and records are stored
-// in the clear. An old copy of everything, put back together, is not seen by the vault alone: keep a checkpoint elsewhere.
+// in the clear. An old copy of everything, put back together, is not seen by the vault alone: give it an [Anchor] on another
+// system, or keep a checkpoint there.
 //
 // The formats are version 1. The API is not yet stable.
 package vault
