@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/memory"
@@ -113,7 +114,7 @@ func newLife(t testing.TB, v *vault.Vault) *life {
 	l.alive = mustIssue(t, op, reader(0))
 	l.dead["issued before"], l.dead["revoked"], l.dead["used up"], l.dead["narrowed"] = l.alive.Token(), revoked.Token(), used.Token(), below
 	newKey := func(operator bool) vault.Token {
-		k := vault.Key{Name: "k", Operator: operator, Expires: inAnHour()}
+		k := vault.Key{Name: "k", Operator: operator, Expires: inAnHour().Add(time.Hour)}
 		if !operator {
 			k.Limits.Scopes = scope.MustParse("secrets:read:*")
 		}
