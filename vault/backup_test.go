@@ -370,12 +370,16 @@ func TestBackupMoved(t *testing.T) {
 		"rotated":      func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) },
 		"another root": func(o *vault.Operator) error { return o.SetRoot(ctx, seededRoot(t, 2), "") },
 	} {
-		for _, when := range []string{"keyring", "v:", ""} {
-			t.Run(name+" at "+when, func(t *testing.T) {
+		for _, when := range []string{"keyring", "v:", "", "keyring, here", "v:, here", ", here"} {
+			when, here := strings.CutSuffix(when, ", here") // by the process that makes the backup
+			t.Run(fmt.Sprintf("%s at %s, here %v", name, when, here), func(t *testing.T) {
 				b := newBed(t)
 				v, p := b.open()
 				mustPut(t, v.Operator("keeper"), bedPath, "one")
-				other, _ := b.open()
+				other := v
+				if !here {
+					other, _ = b.open()
+				}
 				struck := false
 				p.atRows(func(from string) error {
 					if !struck && from == when {
