@@ -101,6 +101,35 @@
 // keyring before it decides anything (follow.go), and not while the store is locked. The root is asked beside the caller, who
 // waits a bounded time (asked.go).
 //
+// # Backups
+//
+// [Operator.Backup] (backup.go, backup_format.go) writes text, in lines
+//
+//	text ‖ space ‖ 16 hex digits ‖ newline
+//
+// where the digits are the first 8 bytes, in lower-case hex, of the SHA-256 of the digits of the line before (nothing before the
+// first) and the text. A line has at most 4 MiB, about one as a rule. The texts are JSON without spaces:
+//
+//	first   {"backup":1,"vault":"<vault id in hex>","mark":"<base64>"}
+//	then    {"rows":[ROW,…],"lines":[DATUM,…]}, once or more
+//	last    {"end":N}, N being the number of lines before it; nothing is behind it
+//	ROW     {"key":"<row key>","seq":<line number>,"data":DATUM}
+//	DATUM   the bytes as they are if they are a JSON object without control characters, else a string of their base64
+//
+// The mark is the fields of the head at which the copy began ‖ their HMAC-SHA256 under the label "mark"; it proves first. The first
+// of the lines with rows holds the row "keyring" and, if first is not 0, the row "cut", and nothing else, so that a wrong root is
+// found before anything is written. Then come the lines of the log, in order from first, and the rows: sealed values, then
+// what decides, then what was written while that was copied, and "head". A row stands behind the line that wrote it, or beside
+// it; of rows with one key the last counts; sealed values that no version names are not restored. Whether all of it
+// belongs together is for the head's MAC, the log's root, and the hashes in the rows of versions.
+//
+// [Restore] (restore.go, restore_read.go) writes everything but the head as it comes, beside a row "restore" that says that the store
+// is no vault; checks all; and then makes the commit that restores: a keyring of the next generation with another token key and no
+// former one, every row "k:" revoked, no row "t:" left (reset in the head), the record with the op "restore" and the detail
+// {"restored":{"size":n,"root":"<base64>"},"anchor":{…},"mark":{…}} (what the anchor and the head file held, if anything), the
+// head, and no row "restore". Then the anchor is moved. Keys are revoked since a revocation that came after
+// the backup cannot be known; freezes stay since they only stop.
+//
 // # What it does not stop
 //
 // Hostile code inside the vault's process or under its user id; who holds both the root key and the store; an agent that
