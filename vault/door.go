@@ -42,7 +42,7 @@ var (
 	opPolicy   = &operation{name: "policy", check: (*call).checkPolicy, decide: decidePolicy, apply: applyPolicy}
 	opFreeze   = &operation{name: "freeze", always: true, check: (*call).checkFrozen, decide: decideAny, apply: applyFreeze}
 	opThaw     = &operation{name: "thaw", check: (*call).checkFrozen, decide: decideThaw, apply: applyThaw}
-	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadMark, answer: answerWhose}
+	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadFingerprint, answer: answerWhose}
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
@@ -97,7 +97,7 @@ type call struct {
 	claims    Claims      // step 4 of Issue
 	token     Token       // step 4 of Issue and NewKey
 	keyRow    *keyRow     // step 4 of NewKey
-	mark      [16]byte    // step 4 of Whose: the fingerprint of the value
+	print     [16]byte    // step 4 of Whose: the fingerprint of the value
 	answer    any         // step 6 of what lists; step 4 of Tokens
 	detail    string      // for the record
 
