@@ -120,7 +120,7 @@ func (b *batch) run(c *call) {
 		}
 		// What was refused on old rows, or opened or sealed by them, has to be done again.
 		if moved || r == nil && (c.refused != nil || p.sight != c.plan.sight) {
-			if c.try < tries+int(b.head.generation-c.born) {
+			if c.try < tries+b.head.generation-c.born {
 				b.end(errAgain, false)
 				return
 			}

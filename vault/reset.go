@@ -29,7 +29,7 @@ func loadClock(ctx context.Context, v *core, c *call) error {
 	if err := v.loadNext(ctx, c, nil, keyChange{newToken: true, dropTokens: true, retires: v.clock.read().wall.Unix()}); err != nil {
 		return err
 	}
-	return c.rotated(rotateDetail{Generation: c.ring.generation})
+	return c.rotated(rotateDetail{Generation: c.rotation.ring.generation})
 }
 
 func applyClock(b *batch, c *call) {
