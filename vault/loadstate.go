@@ -64,15 +64,17 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 }
 
 // dropGone takes out the rows of tokens that were removed while the rows were read.
-func (v *core) dropGone(before, h head) {
+func (v *core) dropGone(before, h head) (gone []rowKey) {
 	if h.purged == before.purged && h.reset == before.reset {
-		return
+		return nil
 	}
 	for k, e := range v.state.rows {
 		if r, ok := e.row.(*tokenRow); ok && (r.Expires < h.purged || e.seq < h.reset) {
 			v.state.set(k, entry{})
+			gone = append(gone, k)
 		}
 	}
+	return gone
 }
 
 func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
