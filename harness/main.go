@@ -22,6 +22,7 @@ import (
 
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
+	"github.com/keyward-go/keyward/harness/flips"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
 	"github.com/keyward-go/keyward/harness/powercut"
@@ -35,6 +36,7 @@ var harnesses = []kit.Harness{
 	powercut.Harness,
 	cycles.Harness,
 	disk.Harness,
+	flips.Harness,
 }
 
 func main() {
