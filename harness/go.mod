@@ -2,12 +2,15 @@ module github.com/keyward-go/keyward/harness
 
 go 1.26.0
 
-require github.com/keyward-go/keyward v0.0.0-00010101000000-000000000000
+require (
+	github.com/hashicorp/go-kms-wrapping/v2 v2.0.18
+	github.com/keyward-go/keyward v0.0.0-00010101000000-000000000000
+	golang.org/x/mod v0.43.0
+)
 
 require (
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/hashicorp/go-kms-wrapping/v2 v2.0.18 // indirect
 	github.com/hashicorp/go-secure-stdlib/parseutil v0.1.9 // indirect
 	github.com/hashicorp/go-secure-stdlib/strutil v0.1.2 // indirect
 	github.com/hashicorp/go-sockaddr v1.0.6 // indirect
@@ -20,7 +23,6 @@ require (
 	github.com/ryanuber/go-glob v1.0.0 // indirect
 	github.com/tink-crypto/tink-go/v2 v2.9.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
-	golang.org/x/mod v0.43.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	modernc.org/libc v1.80.1 // indirect

@@ -25,6 +25,7 @@ import (
 	"github.com/keyward-go/keyward/harness/flips"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
 )
@@ -37,6 +38,7 @@ var harnesses = []kit.Harness{
 	cycles.Harness,
 	disk.Harness,
 	flips.Harness,
+	logs.Harness,
 }
 
 func main() {
