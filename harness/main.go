@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/keyward-go/keyward/harness/clock"
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
 	"github.com/keyward-go/keyward/harness/flips"
@@ -39,6 +40,7 @@ var harnesses = []kit.Harness{
 	disk.Harness,
 	flips.Harness,
 	logs.Harness,
+	clock.Harness,
 }
 
 func main() {
