@@ -26,6 +26,7 @@ import (
 	"github.com/keyward-go/keyward/harness/flips"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/kms"
 	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
@@ -41,6 +42,7 @@ var harnesses = []kit.Harness{
 	flips.Harness,
 	logs.Harness,
 	clock.Harness,
+	kms.Harness,
 }
 
 func main() {

@@ -67,10 +67,7 @@ func (b *bed) open() error {
 			b.stores = append(b.stores, s)
 		}
 		s := b.stores[len(b.stores)-1]
-		cfg := vault.Config{Store: kept{s}, Root: kms.KeyFile(filepath.Join(b.dir, kit.KeyFile)), Now: b.clock.read}
-		if m, ok := s.(marker); ok {
-			cfg.Store = keptMarked{kept{s}, m}
-		}
+		cfg := vault.Config{Store: kit.Kept(s), Root: kms.KeyFile(filepath.Join(b.dir, kit.KeyFile)), Now: b.clock.read}
 		if b.r.Bug {
 			cfg.Issuer = func(i vault.TokenIssuer) vault.TokenIssuer { return renewing{i, b.clock.read} }
 		}
@@ -117,20 +114,6 @@ func newBed(ctx context.Context, r *kit.Run, dir string) (*bed, error) {
 		err = b.deal()
 	}
 	return b, err
-}
-
-// kept is a store that outlives its vault.
-type kept struct{ vault.Store }
-
-func (kept) Close() error { return nil }
-
-type marker interface {
-	Mark(ctx context.Context) ([]byte, error)
-}
-
-type keptMarked struct {
-	kept
-	marker
 }
 
 // renewing is the seeded bug: whatever is presented is good for another minute.
