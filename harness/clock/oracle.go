@@ -3,81 +3,16 @@
 package clock
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/keyward-go/keyward/audit"
-	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/harness/internal/kit"
-	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
 
 const path = "production/search/key"
-
-// card is a token and what the oracle knows of it.
-type card struct {
-	name, id string
-	bearer   vault.Token
-	expires  time.Time
-	dead     bool // it was refused once, so it is never granted again
-}
-
-// deal issues the tokens of a case, at noon.
-func (b *bed) deal() error {
-	op := b.vaults[0].Operator("clock")
-	if _, err := op.Put(b.ctx, vault.Item{Path: path, Value: vault.NewSecret("value")}); err != nil {
-		return err
-	}
-	for _, c := range []struct {
-		name string
-		ttl  time.Duration
-		uses int
-	}{{"short", time.Minute, 0}, {"hour", time.Hour, 0}, {"day", 24 * time.Hour, 0}, {"used up", 24 * time.Hour, 1}, {"revoked", 24 * time.Hour, 0}} {
-		if err := b.issue(op, c.name, c.ttl, c.uses); err != nil {
-			return err
-		}
-	}
-	day, used, revoked := b.cards[2], b.cards[3], b.cards[4]
-	narrow, err := b.vaults[0].Session(day.bearer, netip.Addr{}).Issue(b.ctx, vault.Grant{TTL: 30 * time.Minute})
-	if err != nil {
-		return err
-	}
-	_, err = b.vaults[0].Session(used.bearer, netip.Addr{}).Get(b.ctx, vault.Request{Path: path})
-	if err = errors.Join(err, op.Revoke(b.ctx, revoked.id, "clock")); err != nil {
-		return err
-	}
-	used.dead, revoked.dead = true, true
-	return b.add("narrowed", narrow)
-}
-
-func (b *bed) issue(op *vault.Operator, name string, ttl time.Duration, uses int) error {
-	s, err := op.Issue(b.ctx, vault.Grant{Agent: "clock", Scopes: scope.MustParse("secrets:read:*"), TTL: ttl, MaxUses: uses})
-	if err != nil {
-		return err
-	}
-	return b.add(name, s)
-}
-
-func (b *bed) add(name string, s *vault.Session) error {
-	claims, err := s.Claims(b.ctx)
-	if err != nil {
-		return err
-	}
-	end := claims[0].Expires
-	for _, l := range claims {
-		if !l.Expires.IsZero() && l.Expires.Before(end) {
-			end = l.Expires
-		}
-	}
-	b.cards = append(b.cards, &card{name: name, id: claims[len(claims)-1].ID, bearer: s.Token(), expires: end})
-	return nil
-}
 
 func (b *bed) steps(steps ...func() error) error {
 	for n, step := range steps {
@@ -201,63 +136,4 @@ func (b *bed) reset() error {
 		return kit.Violationf("after ResetClock: issue: %v", err)
 	}
 	return nil
-}
-
-// checkLog reads the log: it verifies, time goes back in it by ResetClock alone, and nothing is granted to a token at or
-// behind its end.
-func (b *bed) checkLog() error {
-	log := b.vaults[1].Log()
-	if err := log.Verify(b.ctx); err != nil {
-		return kit.Violationf("the log does not verify: %v", err)
-	}
-	ends := map[string]time.Time{}
-	for _, c := range b.cards {
-		ends[c.id] = c.expires
-	}
-	var before time.Time
-	for r, err := range log.Records(b.ctx, audit.Filter{}) {
-		if err != nil {
-			return kit.Violationf("reading the log: %v", err)
-		}
-		if reset := r.Op == "clock" && r.Outcome == audit.Granted; r.Time.Before(before) && !reset {
-			return kit.Violationf("record %d: time went back from %s to %s", r.Seq, before, r.Time)
-		}
-		if end, known := ends[r.Token]; known && r.Outcome == audit.Granted && !r.Time.Before(end) {
-			return kit.Violationf("record %d: granted at %s to a token that ended at %s", r.Seq, r.Time, end)
-		}
-		before = r.Time
-	}
-	return nil
-}
-
-// made makes a vault while the clock shows a time, and then sets it right.
-func made(ctx context.Context, r *kit.Run, at time.Time) error {
-	dir := filepath.Join(r.Dir, fmt.Sprint("made-", at.Unix(), ".", at.Nanosecond()))
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	store, err := r.Store.Open(ctx, filepath.Join(dir, kit.StoreFile))
-	if err != nil {
-		return err
-	}
-	now := at
-	v, err := vault.Open(ctx, vault.Config{Store: store, Root: kms.KeyFile(filepath.Join(dir, kit.KeyFile)), Now: func() time.Time { return now }})
-	if !possible(at) {
-		if !errors.Is(err, vault.ErrClock) {
-			return kit.Violationf("a new vault in an impossible year: %v", err)
-		}
-		return nil
-	}
-	if err != nil {
-		return kit.Violationf("a new vault: %v", err)
-	}
-	now = noon
-	want := error(nil)
-	if noon.Before(at.Add(-2 * time.Minute)) {
-		want = vault.ErrClock
-	}
-	if _, err := v.Operator("clock").Put(ctx, vault.Item{Path: path, Value: vault.NewSecret("value")}); !errors.Is(err, want) {
-		return errors.Join(kit.Violationf("put when the clock is right again: %v, want %v", err, want), v.Close())
-	}
-	return v.Close()
 }

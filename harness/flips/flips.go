@@ -53,10 +53,11 @@ func run(ctx context.Context, r *kit.Run) error {
 	if err := os.Mkdir(made, 0o700); err != nil {
 		return err
 	}
-	targets, err := inFiles(ctx, r, made)
+	find := inFiles
 	if r.Store.Name == "memory" {
-		targets, err = inMemory(ctx, r, made)
+		find = inMemory
 	}
+	targets, err := find(ctx, r, made)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -24,21 +25,20 @@ type moment struct {
 	truth answers
 }
 
+func plain(s vault.Store) vault.Store { return s }
+
 // inFiles makes a vault in made and returns its files as targets.
 func inFiles(ctx context.Context, r *kit.Run, made string) ([]*target, error) {
-	if r.Store.Name == "memory" {
-		return nil, nil
-	}
-	wrap := func(s vault.Store) vault.Store { return s }
 	moments, closed, err := live(ctx, r.Store, made)
 	if err != nil {
 		return nil, err
 	}
 	for i := range moments {
-		if err := moments[i].learn(ctx, r.Store, filepath.Join(r.Dir, "made")); err != nil {
+		if err := moments[i].learn(ctx, r.Store, made); err != nil {
 			return nil, err
 		}
 	}
+	wrap := plain
 	if r.Bug {
 		wrap = func(s vault.Store) vault.Store { return headless{s} }
 	}
@@ -70,7 +70,7 @@ func live(ctx context.Context, store kit.Store, dir string) (moments []moment, c
 		s.do(func() error {
 			f, err := readFiles(dir)
 			q := s.questions
-			q.paths, q.bearers = cloned(q.paths), cloned(q.bearers)
+			q.paths, q.bearers = maps.Clone(q.paths), maps.Clone(q.bearers)
 			moments = append(moments, moment{files: f, questions: q})
 			return err
 		})
@@ -89,17 +89,9 @@ func live(ctx context.Context, store kit.Store, dir string) (moments []moment, c
 	return moments, closed, s.err
 }
 
-func cloned[V any](m map[string]V) map[string]V {
-	out := map[string]V{}
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
-}
-
 // learn asks the untouched vault.
 func (m *moment) learn(ctx context.Context, store kit.Store, dir string) (err error) {
-	refused, broken := m.ask(ctx, store, dir, m.files, func(s vault.Store) vault.Store { return s }, &m.truth)
+	refused, broken := m.ask(ctx, store, dir, m.files, plain, &m.truth)
 	if err := errors.Join(refused, broken); err != nil {
 		return fmt.Errorf("the untouched vault: %w", err)
 	}

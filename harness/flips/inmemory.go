@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,7 @@ func inMemory(ctx context.Context, r *kit.Run, made string) ([]*target, error) {
 	var c content
 	s.do(func() (err error) { c, err = contentOf(ctx, store); return err })
 	m := moment{questions: s.questions}
-	m.paths, m.bearers = cloned(m.paths), cloned(m.bearers)
+	m.paths, m.bearers = maps.Clone(m.paths), maps.Clone(m.bearers)
 	s.do(func() error { return s.op.Backup(ctx, &backup, "flips") })
 	s.do(func() error { return s.v.Log().Export(ctx, &export) })
 	key := ""
@@ -62,8 +63,8 @@ func inMemory(ctx context.Context, r *kit.Run, made string) ([]*target, error) {
 	if r.Bug {
 		check = countLines
 	}
-	ends := archive.String()[:strings.Index(archive.String(), "\n\n")]
-	from := []byte(archive.String()[:len(ends)+2+strings.Index(archive.String()[len(ends)+2:], "\n")+1])
+	parts := strings.SplitAfterN(archive.String(), "\n\n", 3) // text, signature, records
+	from := []byte(parts[0] + strings.TrimSuffix(parts[1], "\n"))
 	texts := func(name string, text, from []byte, earlier ...[]byte) *target {
 		return &target{name: name, tries: changes(len(text)), try: func(_ context.Context, _ string, i int) (error, error) {
 			err := check(from, changed(text, i), key, earlier...)

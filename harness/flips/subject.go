@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -155,10 +156,7 @@ func readFiles(dir string) (files, error) {
 
 // with is f with one file changed, or left out.
 func (f files) with(name string, content []byte) files {
-	out := files{}
-	for n, c := range f {
-		out[n] = c
-	}
+	out := maps.Clone(f)
 	out[name] = content
 	if content == nil {
 		delete(out, name)

@@ -5,38 +5,13 @@ package kms
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/netip"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"time"
 
-	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/harness/internal/kit"
-	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
-
-const path = "production/search/key"
-
-// bed is a vault whose root can be broken, and another one on the same store whose root is well.
-type bed struct {
-	*watch
-	ctx        context.Context
-	service    *service
-	fault      *fault
-	level      func(*service) vault.RootKey
-	root, well vault.RootKey
-	next       vault.RootKey // with which the store opens, once SetRoot has given it another root
-	opener     func() (vault.Store, error)
-	stores     []vault.Store
-	vaults     []*vault.Vault
-	token      vault.Token
-	link       string
-	uses       int // granted
-}
 
 var ops = []struct {
 	name string
@@ -47,73 +22,6 @@ var ops = []struct {
 	{"set root, the former one", (*bed).setFromBroken},
 	{"set root, the new one", (*bed).setToBroken},
 	{"follow", (*bed).follow},
-}
-
-// make makes the vault, with a token that has been used once.
-func (b *bed) make(store kit.Store, dir string) error {
-	b.opener = func() (vault.Store, error) {
-		if store.Name != "sqlite" && len(b.stores) > 0 {
-			return kit.Kept(b.stores[0]), nil
-		}
-		s, err := store.Open(b.ctx, filepath.Join(dir, kit.StoreFile))
-		if err == nil {
-			b.stores = append(b.stores, s)
-			s = kit.Kept(s)
-		}
-		return s, err
-	}
-	v, err := b.enter(b.ctx, b.root)
-	if err != nil {
-		return err
-	}
-	op := v.Operator("kms")
-	if _, err := op.Put(b.ctx, vault.Item{Path: path, Value: vault.NewSecret("value")}); err != nil {
-		return err
-	}
-	s, err := op.Issue(b.ctx, vault.Grant{Agent: "kms", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Hour, MaxUses: 1000})
-	if err != nil {
-		return err
-	}
-	claims, err := s.Claims(b.ctx)
-	if err != nil {
-		return err
-	}
-	b.token, b.link = s.Token(), claims[0].ID
-	return b.get(b.ctx, v)
-}
-
-// enter opens the vault.
-func (b *bed) enter(ctx context.Context, root vault.RootKey) (*vault.Vault, error) {
-	s, err := b.opener()
-	if err != nil {
-		return nil, err
-	}
-	v, err := vault.Open(ctx, vault.Config{Store: s, Root: root})
-	if err == nil {
-		b.vaults = append(b.vaults, v)
-	}
-	return v, err
-}
-
-func (b *bed) close() (err error) {
-	for _, v := range b.vaults {
-		err = errors.Join(err, v.Close())
-	}
-	for _, s := range b.stores {
-		err = errors.Join(err, s.Close())
-	}
-	return err
-}
-
-func (b *bed) get(ctx context.Context, v *vault.Vault) error {
-	it, err := v.Session(b.token, netip.Addr{}).Get(ctx, vault.Request{Path: path})
-	switch {
-	case err != nil && it.Value.Reveal() != "":
-		return kit.Violationf("a value beside the error %v", err)
-	case err == nil:
-		b.uses++
-	}
-	return err
 }
 
 // try makes a call while the service is broken. It is answered in time and as it must be, and changes nothing if it fails.
@@ -229,46 +137,4 @@ func (b *bed) afterwards() error {
 		}
 	}
 	return err
-}
-
-// content is what a store holds.
-type content struct {
-	rows  []vault.Row
-	lines [][]byte
-}
-
-func contentOf(ctx context.Context, s vault.Store) (c content, err error) {
-	if c.rows, err = s.Rows(ctx, "", 1000); err == nil {
-		c.lines, err = s.Lines(ctx, 0, 1000)
-	}
-	return c, err
-}
-
-// unchanged: a failure leaves its record, at most, and the head that covers it. One behind a commit of the same rotation is
-// no failure of that commit.
-func (c content) unchanged(after content, records bool) error {
-	if !records && !reflect.DeepEqual(c, after) {
-		return kit.Violationf("a failure has changed the store")
-	}
-	for n, line := range after.lines {
-		if n < len(c.lines) {
-			if string(line) != string(c.lines[n]) {
-				return kit.Violationf("a failure has changed record %d", n)
-			}
-			continue
-		}
-		r, err := audit.ParseRecord(line)
-		if err != nil {
-			return fmt.Errorf("record %d: %w", n, err)
-		}
-		if r.Outcome == audit.Granted {
-			return nil
-		}
-	}
-	head := func(r vault.Row) bool { return r.Key == "head" }
-	was, is := slices.DeleteFunc(slices.Clone(c.rows), head), slices.DeleteFunc(slices.Clone(after.rows), head)
-	if !reflect.DeepEqual(was, is) {
-		return kit.Violationf("a failure has changed a row")
-	}
-	return nil
 }
