@@ -126,6 +126,9 @@ func (m *moment) askOpened(ctx context.Context, v *vault.Vault, failed error, go
 		*got = a
 	} else if err == nil {
 		err = a.wrong(m.truth)
+		if err == nil && refused == nil && len(a) != len(m.truth) {
+			err = kit.Violationf("%d answers, want %d", len(a), len(m.truth))
+		}
 	}
 	return refused, err
 }
