@@ -21,10 +21,13 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/keyward-go/keyward/harness/clock"
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
+	"github.com/keyward-go/keyward/harness/flips"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/kms"
 	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/syscalls"
@@ -38,6 +41,9 @@ var harnesses = []kit.Harness{
 	cycles.Harness,
 	disk.Harness,
 	logs.Harness,
+	flips.Harness,
+	clock.Harness,
+	kms.Harness,
 }
 
 func main() {
