@@ -9,10 +9,13 @@
 // seeing it (Session.Use) or is shown it (Session.Get); which of the two, its scopes decide. Each call, refused or granted,
 // is a record in the log, durable before anything is released.
 //
-// The example of this package is the program that README.md opens with. Two more run by themselves:
+// The example of this package is the program that README.md opens with. Others run by themselves:
 //
-//	go run ./examples/quickstart
-//	go run ./examples/groupchat
+//	go run ./examples/quickstart    a .env file, one agent, the log of what it did
+//	go run ./examples/groupchat     three agents that try each other's keys
+//	go run ./examples/rotation      new keys, and another root, while an agent works
+//	go run ./examples/backup        a backup, and its rehearsal
+//	go run ./examples/restore       a lost machine, and an attacker who puts old files back
 //
 // # Folders
 //
@@ -20,11 +23,15 @@
 //	audit                 records, the log they form, checkpoints, proofs, verification
 //	vault                 the door: Vault, Operator, Session, Log
 //	vault/vaulttest       a vault in memory for unit tests, and assertions on its log
+//	audit/otelaudit       records as OpenTelemetry logs, a module of its own
 //	backend/memory        a store that ends with the process
+//	backend/file          a store in one text file, for one process
 //	backend/sqlite        a store in one SQLite file, shared by the processes of one machine
-//	backend/kms           the key at the root: any go-kms-wrapping wrapper, a key file, a passphrase
+//	backend/kms           the key at the root: any go-kms-wrapping wrapper, a key file, a passphrase, or several of them
+//	backend/anchor        the head of a vault's log, kept in a store on another system
 //	backend/backendtest   the suite that every store passes, and yours should
 //	examples              programs that run offline, a module of its own
+//	harness               programs that break vaults on purpose, a module of its own
 //
 // Imports point down only: scope and audit import nothing of ours, vault imports these two, the backends import vault.
 // A test of this package checks it.

@@ -19,13 +19,18 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"syscall"
 
+	"github.com/keyward-go/keyward/harness/clock"
 	"github.com/keyward-go/keyward/harness/counts"
 	"github.com/keyward-go/keyward/harness/cycles"
 	"github.com/keyward-go/keyward/harness/disk"
+	"github.com/keyward-go/keyward/harness/flips"
 	"github.com/keyward-go/keyward/harness/fuzz"
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/kill"
+	"github.com/keyward-go/keyward/harness/kms"
+	"github.com/keyward-go/keyward/harness/logs"
 	"github.com/keyward-go/keyward/harness/powercut"
 	"github.com/keyward-go/keyward/harness/scale"
 	"github.com/keyward-go/keyward/harness/syscalls"
@@ -38,13 +43,17 @@ var harnesses = []kit.Harness{
 	powercut.Harness,
 	cycles.Harness,
 	disk.Harness,
+	logs.Harness,
+	flips.Harness,
+	clock.Harness,
+	kms.Harness,
 	counts.Harness,
 	scale.Harness,
 	fuzz.Harness,
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := kit.Main(ctx, harnesses, os.Args[1:])
 	stop()
 	os.Exit(code)

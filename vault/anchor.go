@@ -97,6 +97,21 @@ func (a *anchored) load(ctx context.Context) (audit.Head, error) {
 	return h, nil
 }
 
+// anchoredAt refuses what would drop records that the anchor, if there is one, does not cover yet.
+func (v *core) anchoredAt(ctx context.Context, size int64) error {
+	if v.anchor == nil {
+		return nil
+	}
+	held, err := v.anchor.load(ctx)
+	if err == nil && held.Size < size {
+		err = fmt.Errorf("%w: it covers %d records: archive fewer, or wait until it answers again", ErrConflict, held.Size)
+	}
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	return nil
+}
+
 // stop ends all commits of this process: the log is not the one that others know.
 func (v *core) stop(why error) {
 	v.turn <- struct{}{}

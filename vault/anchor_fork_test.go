@@ -56,6 +56,8 @@ func TestAnchorFork(t *testing.T) {
 // wantForked checks that the second vault of a fork refuses for good, and that the first goes on.
 func wantForked(t *testing.T, f *fork) {
 	t.Helper()
+	wantRefused(t, at(f.second, f.s), bedPath, vault.ErrNotRecorded)
+	stopped := dumpOf(t, f.stores[1])
 	for range 3 {
 		held := f.a.held()
 		wantRefused(t, at(f.second, f.s), bedPath, vault.ErrNotRecorded)
@@ -69,6 +71,9 @@ func wantForked(t *testing.T, f *fork) {
 		}
 		wantValue(t, at(f.first, f.s), bedPath, "value", 1)
 		f.a.holds(t, f.stores[0], "the first")
+	}
+	if !dumpOf(t, f.stores[1]).equal(stopped) {
+		t.Error("the fork was written on")
 	}
 	verifies(t, f.second)
 	must(t, f.second.Close())

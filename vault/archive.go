@@ -22,9 +22,12 @@ import (
 // has taken by then is of no use, or a copy of records that are still there. Nothing is locked while w is written to; a
 // Write that hangs holds up Close.
 //
+// With an anchor, nothing is archived that the anchor does not cover: what it holds must be compared with records that are
+// there.
+//
 // Errors: ErrNotFound (no record is older), ErrInvalid (no record is from before on, and at least one stays; or a token
 // that was issued before has not expired: Tokens finds tokens by the records of their issue), ErrConflict (another archive
-// was made meanwhile), ErrTampered (the lines of the log are not those of its head), and those of w.
+// was made meanwhile, or the anchor is behind), ErrTampered (the lines of the log are not those of its head), and those of w.
 func (o *Operator) Archive(ctx context.Context, before time.Time, w io.Writer, reason string) error {
 	if w == nil {
 		return fmt.Errorf("vault: archive: %w: the writer is nil", ErrInvalid)
@@ -64,6 +67,9 @@ func decideArchive(w view, c *call) (p plan, r *refusal) {
 func loadArchive(ctx context.Context, v *core, c *call) error {
 	a := c.archive
 	if err := a.find(ctx, v); err != nil {
+		return err
+	}
+	if err := v.anchoredAt(ctx, a.size()); err != nil {
 		return err
 	}
 	if err := a.write(ctx, v); err != nil {

@@ -16,7 +16,7 @@ const (
 )
 
 // asked is a RootKey that may be a user's own. It runs beside the caller, who gets ErrKMSUnavailable when ctx ends although
-// the root does not heed it; its panics are errors. A question left behind ends when the root's answer comes.
+// the root does not heed it, and when the root panics. A question left behind ends when the root's answer comes.
 type asked struct {
 	root  RootKey
 	slots chan struct{}
@@ -48,13 +48,17 @@ func (a *asked) do(ctx context.Context, f func() ([]byte, error)) ([]byte, error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		got := answer{err: errGone}
+		got, answered := answer{err: errGone}, false
 		defer func() {
+			if !answered {
+				got.err = fmt.Errorf("%w: %w", ErrKMSUnavailable, got.err)
+			}
 			<-a.slots
 			answers <- got
 		}()
 		got.err = contain(func() (err error) {
 			got.b, err = f()
+			answered = true
 			return err
 		})
 	}()

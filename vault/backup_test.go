@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/memory"
@@ -113,7 +114,7 @@ func newLife(t testing.TB, v *vault.Vault) *life {
 	l.alive = mustIssue(t, op, reader(0))
 	l.dead["issued before"], l.dead["revoked"], l.dead["used up"], l.dead["narrowed"] = l.alive.Token(), revoked.Token(), used.Token(), below
 	newKey := func(operator bool) vault.Token {
-		k := vault.Key{Name: "k", Operator: operator, Expires: inAnHour()}
+		k := vault.Key{Name: "k", Operator: operator, Expires: inAnHour().Add(time.Hour)}
 		if !operator {
 			k.Limits.Scopes = scope.MustParse("secrets:read:*")
 		}
@@ -369,12 +370,16 @@ func TestBackupMoved(t *testing.T) {
 		"rotated":      func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) },
 		"another root": func(o *vault.Operator) error { return o.SetRoot(ctx, seededRoot(t, 2), "") },
 	} {
-		for _, when := range []string{"keyring", "v:", ""} {
-			t.Run(name+" at "+when, func(t *testing.T) {
+		for _, when := range []string{"keyring", "v:", "", "keyring, here", "v:, here", ", here"} {
+			when, here := strings.CutSuffix(when, ", here") // by the process that makes the backup
+			t.Run(fmt.Sprintf("%s at %s, here %v", name, when, here), func(t *testing.T) {
 				b := newBed(t)
 				v, p := b.open()
 				mustPut(t, v.Operator("keeper"), bedPath, "one")
-				other, _ := b.open()
+				other := v
+				if !here {
+					other, _ = b.open()
+				}
 				struck := false
 				p.atRows(func(from string) error {
 					if !struck && from == when {

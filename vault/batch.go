@@ -83,54 +83,6 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 	return nil
 }
 
-// catchUp takes in rows that other processes, or a commit of unknown outcome, have written. The MAC of the head that came
-// with them must fit.
-func (b *batch) catchUp(changed []Row) error {
-	if len(changed) == 0 {
-		return nil
-	}
-	var mac, ring []byte
-	before := b.head
-	for _, r := range changed {
-		switch r.Key {
-		case cutKey:
-			continue
-		case keyringKey:
-			ring = r.Data
-		case headKey:
-			h, m, err := parseHead(r.Data)
-			if err != nil {
-				return err
-			}
-			if h.id != before.id || h.log.Size < before.log.Size || h.first < before.first || h.generation < before.generation || r.Seq != h.log.Size-1 ||
-				h.reset < before.reset || h.reset == before.reset && (h.time.Before(before.time) || h.purged < before.purged) {
-				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
-			}
-			b.head, mac = h, m
-		default:
-			k, err := parseRowKey(r.Key)
-			if err != nil {
-				return err
-			}
-			row, err := decodeRow(k, r.Data)
-			if err != nil {
-				return err
-			}
-			b.put(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
-		}
-	}
-	if b.head.reset != before.reset {
-		b.dropWritten(b.head.reset)
-	}
-	if b.head.purged != before.purged {
-		b.dropEnded(b.head.purged)
-	}
-	if err := b.headMAC.verify(&b.head, b.sum, mac); err != nil {
-		return err
-	}
-	return b.follow(ring)
-}
-
 // put stages a row as it is stored.
 func (b *batch) put(k rowKey, e entry) {
 	old := b.get(k)
@@ -168,7 +120,7 @@ func (b *batch) run(c *call) {
 		}
 		// What was refused on old rows, or opened or sealed by them, has to be done again.
 		if moved || r == nil && (c.refused != nil || p.sight != c.plan.sight) {
-			if c.try < tries+int(b.head.generation-c.born) {
+			if c.try < tries+b.head.generation-c.born {
 				b.end(errAgain, false)
 				return
 			}

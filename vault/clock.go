@@ -34,7 +34,7 @@ func newClock(now func() time.Time) *clock {
 // restart forgets what the clock was before.
 func (c *clock) restart() {
 	s := start{at: c.now()}
-	if u := s.at.Unix(); u > 0 && u <= yearLimit { // Sub of times that far apart is cut off
+	if u := s.at.Unix(); u > 0 && u <= yearLimit {
 		s.wall = s.at.Round(0).UTC()
 	}
 	c.start.Store(&s)
@@ -47,8 +47,8 @@ func (c *clock) read() readTime {
 	now, s := c.now(), c.start.Load()
 	r := readTime{wall: now.Round(0).UTC()}
 	r.steady = r.wall
-	if !s.wall.IsZero() {
-		r.steady = s.wall.Add(now.Sub(s.at))
+	if since := now.Sub(s.at); !s.wall.IsZero() && s.at.Add(since).Equal(now) { // Sub ends at 292 years
+		r.steady = s.wall.Add(since)
 	}
 	return r
 }

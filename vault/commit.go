@@ -105,7 +105,13 @@ func (q *queue) drain(batch []*call) []*call {
 }
 
 // size is about what a call adds to a batch.
-func (c *call) size() int { return len(c.tail) + len(c.sealed) + len(c.value) + c.bulk + 1<<10 }
+func (c *call) size() int {
+	n := len(c.tail) + len(c.sealed) + len(c.value) + 1<<10
+	if c.rotation != nil {
+		n += c.rotation.bulk
+	}
+	return n
+}
 
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting. One that
 // cannot give up, and is alone, commits by itself: waking the committer and waiting for it takes as long as all the rest
@@ -191,7 +197,7 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 		return v.broken
 	}
 	err := v.runUpdate(ctx, b)
-	for range tries { // another process has put other keys in place: unwrap them while the store is not locked
+	for range followTries { // another process has put other keys in place: unwrap them while the store is not locked
 		if err == errFollow {
 			if err = v.unwrap(ctx); err == nil {
 				err = v.runUpdate(ctx, b)

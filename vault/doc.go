@@ -16,7 +16,8 @@
 //     Floods of refusals are counted: refusals.go
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
-//     record, commit: record.go, commit.go, batch.go, apply.go, head.go; auditors hear of it: auditors.go
+//     record, commit: record.go, commit.go, batch.go, catchup.go, apply.go, head.go; auditors hear of it, and the anchor
+//     is moved: auditors.go, anchor.go
 //  6. release the value, or answer what was listed: session.go, secret.go, list.go
 //
 // The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is
@@ -60,11 +61,16 @@
 //	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 //	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
 //
-// with size and root of the log, its lowest line kept, and the effective time; the edge is that of [audit.Tree], which the
-// root proves,
-// where sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
+// with size and root of the log, the lowest line kept, and the effective time. Rows of tokens that ended before the Unix second
+// purged are gone: the commit that finds 1,024 of them removes them, and every other process drops the same, since a removed row
+// is handed to none. At the line reset (of a restore, a compromised rotation, or ResetClock, across which time may go back)
+// every row of a token that was written before went, and a grant of before the Unix second since is dead. The edge is that of
+// [audit.Tree], which the root proves; sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
 // all deciding rows. So a row that is changed, dropped, added or put back is found when the vault is opened, and rows that
 // other processes write are checked as they come in.
+//
+// A store with a head file is given, with each commit, a mark to keep there: fields ‖ HMAC-SHA256(label "mark": fields). When
+// the vault is opened its log must contain the mark's head, and that of [Config].Anchor if there is one (mark.go, anchor.go).
 //
 // # Sealing
 //
@@ -78,8 +84,8 @@
 //
 // with "kwkr", the version and the vault id as associated data. In the store it is the row {"keyring":"…"}, in base64. In each
 // keyset the primary key wraps or signs, the former ones only open and verify. A token of a former key is refused if its
-// grant was issued after the Unix second retired: so it dies when the maximum life has passed since. A label's key is HMAC-SHA256(state PRF key, "keyward " ‖
-// label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
+// grant was issued after the Unix second retired: so it dies when the maximum life has passed since. A label's key is
+// HMAC-SHA256(state PRF key, "keyward " ‖ label ‖ " v1"). The fingerprint of a value is the first 16 bytes of its HMAC-SHA256 under the label "fingerprint".
 //
 // # Rotation
 //
@@ -96,11 +102,41 @@
 // keyring before it decides anything (follow.go), and not while the store is locked. The root is asked beside the caller, who
 // waits a bounded time (asked.go).
 //
+// # Backups
+//
+// [Operator.Backup] (backup.go, backup_format.go) writes text, in lines
+//
+//	text ‖ space ‖ 16 hex digits ‖ newline
+//
+// where the digits are the first 8 bytes, in lower-case hex, of the SHA-256 of the digits of the line before (nothing before the
+// first) and the text. A line has at most 4 MiB, about one as a rule. The texts are JSON without spaces:
+//
+//	first   {"backup":1,"vault":"<vault id in hex>","mark":"<base64>"}
+//	then    {"rows":[ROW,…],"lines":[DATUM,…]}, once or more
+//	last    {"end":N}, N being the number of lines before it; nothing is behind it
+//	ROW     {"key":"<row key>","seq":<line number>,"data":DATUM}
+//	DATUM   the bytes as they are if they are a JSON object without control characters, else a string of their base64
+//
+// The mark is the fields of the head at which the copy began ‖ their HMAC-SHA256 under the label "mark"; it proves first. The first
+// of the lines with rows holds the row "keyring" and, if first is not 0, the row "cut", and nothing else, so that a wrong root is
+// found before anything is written. Then come the lines of the log, in order from first, and the rows: sealed values, then
+// what decides, then what was written while that was copied, and "head". A row stands behind the line that wrote it, or beside
+// it; of rows with one key the last counts; sealed values that no version names are not restored. Whether all of it
+// belongs together is for the head's MAC, the log's root, and the hashes in the rows of versions.
+//
+// [Restore] (restore.go, restore_read.go) writes everything but the head as it comes, beside a row "restore" that says that the store
+// is no vault; checks all; and then makes the commit that restores: a keyring of the next generation with another token key and no
+// former one, every row "k:" revoked, no row "t:" left (reset in the head), the record with the op "restore" and the detail
+// {"restored":{"size":n,"root":"<base64>"},"anchor":{…},"mark":{…}} (what the anchor and the head file held, if anything), the
+// head, and no row "restore". Then the anchor is moved. Keys are revoked since a revocation that came after
+// the backup cannot be known; freezes stay since they only stop.
+//
 // # What it does not stop
 //
 // Hostile code inside the vault's process or under its user id; who holds both the root key and the store; an agent that
 // misuses what it may use. A value that was revealed cannot be called back. Paths, names, metadata and records are stored
-// in the clear. An old copy of everything, put back together, is not seen by the vault alone: keep a checkpoint elsewhere.
+// in the clear. An old copy of everything, put back together, is not seen by the vault alone: give it an [Anchor] on another
+// system, or keep a checkpoint there.
 //
 // The formats are version 1. The API is not yet stable.
 package vault

@@ -42,7 +42,7 @@ var (
 	opPolicy   = &operation{name: "policy", check: (*call).checkPolicy, decide: decidePolicy, apply: applyPolicy}
 	opFreeze   = &operation{name: "freeze", always: true, check: (*call).checkFrozen, decide: decideAny, apply: applyFreeze}
 	opThaw     = &operation{name: "thaw", check: (*call).checkFrozen, decide: decideThaw, apply: applyThaw}
-	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadMark, answer: answerWhose}
+	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadFingerprint, answer: answerWhose}
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
@@ -79,11 +79,11 @@ type call struct {
 	policy *Policy // of Put and SetPolicy
 	frozen Frozen  // of Freeze and Thaw
 	grant  *Grant  // of Issue
-	spawn  bool    // the token is for Spawn
 	key    *Key    // of NewKey
 	target string  // of Revoke; what the record says was acted on
 
-	archive *archive // of Archive
+	rotation *rotation // of RotateKeys, SetRoot and ResetClock
+	archive  *archive  // of Archive
 
 	malformed *refusal    // step 1
 	dest      destination // step 1
@@ -97,27 +97,21 @@ type call struct {
 	claims    Claims      // step 4 of Issue
 	token     Token       // step 4 of Issue and NewKey
 	keyRow    *keyRow     // step 4 of NewKey
-	mark      [16]byte    // step 4 of Whose: the fingerprint of the value
+	print     [16]byte    // step 4 of Whose: the fingerprint of the value
 	answer    any         // step 6 of what lists; step 4 of Tokens
 	detail    string      // for the record
 
-	rotation  *rotation   // of RotateKeys
-	root      RootKey     // of SetRoot
-	ring      *keyring    // step 4 of RotateKeys and SetRoot: the next keyring
-	ringRow   []byte      // step 4 of RotateKeys and SetRoot: its row
-	rewrapped []rewrapped // step 4 of RotateKeys
-	bulk      int         // about how many bytes these are
-
-	try        int
+	try        uint32
 	born       uint32       // generation of the keyring when it came in
 	generation uint32       // and when this try began
+	spawn      bool         // the token of Issue is for Spawn
 	verbatim   bool         // the record stands as it is: nothing is decided
+	unsure     bool         // the call failed and its record may stand all the same
+	stands     bool         // the call failed and its record stands: an auditor refused it
 	record     audit.Record // the committer fills in its first fields
 	tail       []byte       // the rest of the record's line
 	done       chan error
 	dooms      rowKey // of Revoke and Freeze: what this process refuses should the record not become durable
-	unsure     bool   // the call failed and its record may stand all the same
-	stands     bool   // the call failed and its record stands: an auditor refused it
 }
 
 // tries is how often a call is decided again because the rows it was decided on changed before the commit.

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -150,6 +151,16 @@ func NextKeyring(b []byte, what string, now time.Time, retires int64) ([]byte, e
 		return nil, err
 	}
 	return out, n.follows(k)
+}
+
+// FollowsKeyring says whether one plaintext may come behind another.
+func FollowsKeyring(old, next []byte) error {
+	a, err1 := parseKeyring(old)
+	b, err2 := parseKeyring(next)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	return b.follows(a)
 }
 
 // SameKeyring writes the plaintext of a keyring again as it was read.

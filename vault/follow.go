@@ -23,6 +23,9 @@ type follower struct {
 // unwrapPause is how often the root is asked again for a keyring that it does not unwrap.
 const unwrapPause = time.Second
 
+// followTries is how many newer keyrings in a row are followed by one batch, or one Open.
+const followTries = 10
+
 // errFollow: the store holds newer keys, which have to be unwrapped before anything is decided.
 var errFollow = fmt.Errorf("%w: the keyring keeps changing", ErrBusy)
 

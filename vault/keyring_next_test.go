@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tink-crypto/tink-go/v2/prf"
+	"github.com/tink-crypto/tink-go/v2/signature"
+
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -91,6 +94,25 @@ func TestNextKeyringBound(t *testing.T) {
 		}
 		if _, err := vault.NextKeyring(b, "WT", now, 0); err != nil {
 			t.Errorf("%q: no way out: %v", what, err)
+		}
+	}
+}
+
+// TestFollowsKeyring: what never changes has not changed, and the generation goes up.
+func TestFollowsKeyring(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	old := vault.NewKeyringPlaintext()
+	next, _ := nextOf(t, old, "wt", now, now.Unix())
+	for why, bad := range map[string][2][]byte{
+		"itself": {old, old}, "backwards": {next, old}, "another vault's": {old, vault.NewKeyringPlaintext()},
+		"another state key": {old, vault.SwapKeyset(next[:len(next)-16], 2, prf.HMACSHA256PRFKeyTemplate())},
+		"another signer":    {old, vault.SwapKeyset(next[:len(next)-16], 3, signature.ED25519KeyWithoutPrefixTemplate())},
+	} {
+		if why == "another state key" || why == "another signer" {
+			bad[1] = append(bad[1], next[len(next)-16:]...)
+		}
+		if err := vault.FollowsKeyring(bad[0], bad[1]); !errors.Is(err, vault.ErrTampered) || strings.Contains(err.Error(), "cannot be read") {
+			t.Errorf("%s: %v", why, err)
 		}
 	}
 }

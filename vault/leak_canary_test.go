@@ -119,6 +119,13 @@ func (f *flow) run(v *vault.Vault, value, second *canary) (secret []*canary) {
 	text, err := exportOf(v)
 	must(t, err)
 	f.texts["export"] = text
+	backup := backupOf(t, v)
+	f.texts["backup"] = string(unsealed(t, backup))
+	for i, b := range takeApart(t, backup).body {
+		for _, r := range b.Rows {
+			f.texts[fmt.Sprintf("row %s of the backup, line %d", r.Key, i)] = string(r.Data)
+		}
+	}
 	f.note("config", vault.Config{Root: kms.Passphrase(vault.NewSecret(value.text()))})
 	return secret
 }

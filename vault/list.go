@@ -18,7 +18,7 @@ import (
 func answerWhose(w view, c *call) error {
 	var items []Item
 	for k, e := range w.rows {
-		if r, ok := e.row.(*versionRow); ok && sameFingerprint(r.Fingerprint, c.mark) {
+		if r, ok := e.row.(*versionRow); ok && sameFingerprint(r.Fingerprint, c.print) {
 			secret, _ := w.secret(k.name)
 			items = append(items, r.item(k.name, k.n, secret))
 		}

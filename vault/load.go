@@ -22,9 +22,9 @@ func loadPut(_ context.Context, v *core, c *call) (err error) {
 	return err
 }
 
-// loadMark makes the fingerprint by which Whose looks.
-func loadMark(_ context.Context, v *core, c *call) error {
-	c.mark = v.sealer.fingerprint(c.value)
+// loadFingerprint makes the fingerprint by which Whose looks.
+func loadFingerprint(_ context.Context, v *core, c *call) error {
+	c.print = v.sealer.fingerprint(c.value)
 	return nil
 }
 

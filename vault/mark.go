@@ -75,20 +75,20 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	if err != nil || late && m.log.Size > h.log.Size {
 		return err
 	}
+	if m.log.Size < h.first {
+		return nil // it fell behind before the records were archived
+	}
 	return v.mustContain(ctx, m.log, head{}, "the head file")
 }
 
-// mustContain is ErrRollback unless the log, up to the head as this process knows it, has had the given head. What was
-// archived is not there to be asked. past is a head of this log, or none: what is below it is not read if the given one is not.
+// mustContain is ErrRollback unless the log, up to the head as this process knows it, has had the given head. past is a head
+// of this log, or none: what is below it is not read if the given one is not.
 func (v *core) mustContain(ctx context.Context, old audit.Head, past head, where string) error {
 	v.mu.RLock()
 	h := v.state.head
 	v.mu.RUnlock()
-	if old.Size > 0 && old.Size < h.first {
-		return nil
-	}
-	if old.Size < 1 || old.Size > h.log.Size {
-		return fmt.Errorf("%w: %s knows %d records, the log has %d", ErrRollback, where, old.Size, h.log.Size)
+	if old.Size < max(h.first, 1) || old.Size > h.log.Size {
+		return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", ErrRollback, where, old.Size, h.first, h.log.Size)
 	}
 	edge := past.tree
 	if past.log.Size > old.Size || past.log.Size < h.first {

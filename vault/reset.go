@@ -29,20 +29,19 @@ func loadClock(ctx context.Context, v *core, c *call) error {
 	if err := v.loadNext(ctx, c, nil, keyChange{newToken: true, dropTokens: true, retires: v.clock.read().wall.Unix()}); err != nil {
 		return err
 	}
-	return c.rotated(rotateDetail{Generation: c.ring.generation})
+	return c.rotated(rotateDetail{Generation: c.rotation.ring.generation})
 }
 
 func applyClock(b *batch, c *call) {
 	applyKeyring(b, c)
 	b.now, b.behind = b.read.wall, false
 	b.reset()
-	b.head.purged = 0
 }
 
 // reset ends every token: their rows go, and what was issued before this second is dead, whoever issued it. The token key
 // goes with the keyring.
 func (b *batch) reset() {
-	b.head.reset, b.head.since = b.seq(), b.now.Unix()
+	b.head.reset, b.head.since, b.head.purged = b.seq(), b.now.Unix(), 0
 	for _, k := range b.dropWritten(b.seq()) {
 		b.sealed = append(b.sealed, Row{k.String(), b.seq(), nil})
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/keyward-go/keyward/audit"
@@ -30,6 +31,7 @@ type restore struct {
 	next  int64      // number of the next line
 	tree  audit.Tree // of the lines read
 	head  Row
+	gone  []Row // that are to be removed: they went while the backup was made
 }
 
 func (r *restore) run() error {
@@ -188,7 +190,9 @@ func (r *restore) check() error {
 	if h.id != r.began.id || h.first != r.began.first || h.log.Size < r.began.log.Size || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.log.Size {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
-	v.dropGone(head{}, h)
+	for _, k := range v.dropGone(head{}, h) {
+		r.gone = append(r.gone, Row{Key: k.String()})
+	}
 	if r.tree.Head() != h.log {
 		return fmt.Errorf("%w: the log of the backup is not that of its head", ErrTampered)
 	}
@@ -199,8 +203,8 @@ func (r *restore) check() error {
 // sweepAtOnce bounds a page of sealed values, which may have 1 MiB each.
 const sweepAtOnce = 16
 
-// sweep holds the sealed values against the rows that name them, as they are in the store now, and removes what belongs to
-// no version: it was deleted while the backup was made.
+// sweep holds the sealed values against the rows that name them, as they are in the store now, and removes what went
+// while the backup was made: values of no version, and rows of dead tokens.
 func (r *restore) sweep() error {
 	there := 0
 	for _, e := range r.v.state.rows {
@@ -208,7 +212,6 @@ func (r *restore) sweep() error {
 			there++
 		}
 	}
-	var gone []Row
 	for from := sealedRows; ; {
 		rows, err := r.v.store.Rows(r.ctx, from, sweepAtOnce)
 		if err != nil {
@@ -224,7 +227,7 @@ func (r *restore) sweep() error {
 			}
 			v, _ := r.v.state.rows[k].row.(*versionRow)
 			if v == nil || v.Gone {
-				gone = append(gone, Row{Key: row.Key})
+				r.gone = append(r.gone, Row{Key: row.Key})
 				continue
 			}
 			if sha256.Sum256(row.Data) != v.Sum {
@@ -232,11 +235,10 @@ func (r *restore) sweep() error {
 			}
 			there--
 		}
-		if len(gone) >= maxBatch {
-			if err := r.write(Batch{Rows: gone}); err != nil {
+		if len(r.gone) >= maxBatch {
+			if err := r.remove(); err != nil {
 				return err
 			}
-			gone = nil
 		}
 		if len(rows) < sweepAtOnce {
 			break
@@ -246,8 +248,15 @@ func (r *restore) sweep() error {
 	if there > 0 {
 		return fmt.Errorf("%w: the backup lacks %d sealed values", ErrTampered, there)
 	}
-	if len(gone) == 0 {
-		return nil
+	return r.remove()
+}
+
+func (r *restore) remove() error {
+	for rows := range slices.Chunk(r.gone, maxBatch) {
+		if err := r.write(Batch{Rows: rows}); err != nil {
+			return err
+		}
 	}
-	return r.write(Batch{Rows: gone})
+	r.gone = nil
+	return nil
 }

@@ -29,17 +29,17 @@ type rewrapped struct {
 
 // loadRewrap wraps data keys of versions with the key in use.
 func loadRewrap(ctx context.Context, v *core, c *call) error {
-	c.rewrapped, c.bulk = c.rewrapped[:0], 0
-	k := v.keys()
+	k, t := v.keys(), c.rotation
+	t.rewrapped, t.bulk = t.rewrapped[:0], 0
 	v.look(func(w view) {
-		for _, key := range c.rotation.part {
+		for _, key := range t.part {
 			if r, seq := w.version(key.name, key.n); r != nil && !r.Gone && !k.wrapped(r.DataKey) {
 				row := *r
-				c.rewrapped = append(c.rewrapped, rewrapped{key, seq, &row})
+				t.rewrapped = append(t.rewrapped, rewrapped{key, seq, &row})
 			}
 		}
 	})
-	for _, r := range c.rewrapped {
+	for _, r := range t.rewrapped {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -47,14 +47,14 @@ func loadRewrap(ctx context.Context, v *core, c *call) error {
 		if r.row.DataKey, err = v.sealer.rewrap(k, r.key, r.row.DataKey); err != nil {
 			return err
 		}
-		c.bulk += maxReason + maxMetadata + 512
+		t.bulk += maxReason + maxMetadata + 512
 	}
-	return c.rotated(rotateDetail{Step: "wrap", Generation: k.generation, Done: c.rotation.done, Total: c.rotation.total})
+	return c.rotated(rotateDetail{Step: "wrap", Generation: k.generation, Done: t.done, Total: t.total})
 }
 
 // applyRewrap leaves alone what has changed meanwhile: it is deleted, or wrapped with a newer key.
 func applyRewrap(b *batch, c *call) {
-	for _, r := range c.rewrapped {
+	for _, r := range c.rotation.rewrapped {
 		if _, seq := b.version(r.key.name, r.key.n); seq == r.seq {
 			b.write(r.key, r.row)
 		}

@@ -16,26 +16,26 @@ import (
 // keep it. Another process that has the vault open and whose root does not open the new keyring grants nothing any more:
 // ErrWrongKey or ErrKMSUnavailable, until it is opened again with the new root.
 func (o *Operator) SetRoot(ctx context.Context, root RootKey, reason string) error {
-	c := &call{op: opRoot, by: o.session, req: Request{Reason: reason}}
+	c := &call{op: opRoot, by: o.session, req: Request{Reason: reason}, rotation: &rotation{}}
 	if root != nil {
-		c.root = ask(root)
+		c.rotation.root = ask(root)
 	}
 	return o.do(ctx, c)
 }
 
 func (c *call) checkRoot() error {
-	if c.root == nil {
+	if c.rotation.root == nil {
 		return errors.New("root: required: kms.KeyFile, kms.Passphrase, kms.Wrapper or kms.Either")
 	}
 	return nil
 }
 
 func loadRoot(ctx context.Context, v *core, c *call) error {
-	c.ring, c.ringRow = nil, nil
-	if err := v.loadNext(ctx, c, c.root, keyChange{}); err != nil {
+	c.rotation.ring, c.rotation.row = nil, nil
+	if err := v.loadNext(ctx, c, c.rotation.root, keyChange{}); err != nil {
 		return err
 	}
-	return c.rotated(rotateDetail{Generation: c.ring.generation})
+	return c.rotated(rotateDetail{Generation: c.rotation.ring.generation})
 }
 
 // loadNext makes the next keyring, under another root if there is one. It is made from what is stored, as the root in use opens
@@ -59,21 +59,22 @@ func (v *core) loadNext(ctx context.Context, c *call, root RootKey, change keyCh
 	if err != nil {
 		return err
 	}
-	if c.ring, c.ringRow, err = sealKeyring(ctx, root, old.id, plaintext); err != nil {
+	if c.rotation.ring, c.rotation.row, err = sealKeyring(ctx, root, old.id, plaintext); err != nil {
 		return err
 	}
-	return c.ring.follows(old)
+	return c.rotation.ring.follows(old)
 }
 
 // applyKeyring puts the next keyring in place. Calls that were proved or sealed with the one before are done again.
 func applyKeyring(b *batch, c *call) {
-	if c.ring == nil {
+	r := c.rotation
+	if r.ring == nil {
 		return
 	}
-	if c.rotation != nil && c.rotation.compromised {
+	if r.compromised {
 		b.reset()
 	}
-	b.ring, b.head.generation, b.scrub = c.ring, c.ring.generation, true
-	b.sealed = append(b.sealed, Row{keyringKey, b.seq(), c.ringRow})
-	b.v.follow = follower{row: c.ringRow, keys: c.ring} // should the outcome of the commit be unknown
+	b.ring, b.head.generation, b.scrub = r.ring, r.ring.generation, true
+	b.sealed = append(b.sealed, Row{keyringKey, b.seq(), r.row})
+	b.v.follow = follower{row: r.row, keys: r.ring} // should the outcome of the commit be unknown
 }

@@ -62,12 +62,18 @@ func (o *Operator) RotateKeys(ctx context.Context, r Rotation) error {
 	return o.do(ctx, &call{op: opRotated, by: o.session, req: req, rotation: &rotation{}})
 }
 
-// rotation is what one call of a rotation is for.
+// rotation is what one call does to the keyring, or with it.
 type rotation struct {
 	compromised bool
 	retires     int64    // see keyChange
 	part        []rowKey // versions to re-wrap
 	done, total int
+	root        RootKey // of SetRoot
+
+	ring      *keyring    // step 4: the next keyring
+	row       []byte      // step 4: its row
+	rewrapped []rewrapped // step 4
+	bulk      int         // about how many bytes these are
 }
 
 // rotateDetail is a step of a rotation as its record shows it.
@@ -85,7 +91,7 @@ const handover = 10 * time.Minute
 
 // loadRotate makes the keys of a new rotation, or sees that there is one to be resumed.
 func loadRotate(ctx context.Context, v *core, c *call) error {
-	c.ring, c.ringRow = nil, nil
+	c.rotation.ring, c.rotation.row = nil, nil
 	if k := v.keys(); k.rotating() && !c.rotation.compromised {
 		return c.rotated(rotateDetail{Step: "resume", Generation: k.generation})
 	}
@@ -96,7 +102,7 @@ func loadRotate(ctx context.Context, v *core, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.rotated(rotateDetail{Step: "begin", Generation: c.ring.generation, Compromised: c.rotation.compromised})
+	return c.rotated(rotateDetail{Step: "begin", Generation: c.rotation.ring.generation, Compromised: c.rotation.compromised})
 }
 
 func (c *call) rotated(d rotateDetail) (err error) {
@@ -106,7 +112,7 @@ func (c *call) rotated(d rotateDetail) (err error) {
 
 // decideRotate sees that no token is issued after the second at which its key is retired.
 func decideRotate(w view, c *call) (plan, *refusal) {
-	if c.ring != nil && w.now.Unix() > c.rotation.retires {
+	if c.rotation.ring != nil && w.now.Unix() > c.rotation.retires {
 		return plan{}, unsettled
 	}
 	return plan{}, nil
@@ -115,7 +121,7 @@ func decideRotate(w view, c *call) (plan, *refusal) {
 // loadRotated drops the former wrapping keys. Since they were succeeded nothing was wrapped with them: a call that has
 // sealed with them is done again. So if none is left now, in this generation, none comes back.
 func loadRotated(ctx context.Context, v *core, c *call) error {
-	c.ring, c.ringRow = nil, nil
+	c.rotation.ring, c.rotation.row = nil, nil
 	k := v.keys()
 	if len(v.unwrapped()) > 0 {
 		return fmt.Errorf("%w: another rotation has begun meanwhile; RotateKeys goes on with it", ErrConflict)
@@ -126,5 +132,5 @@ func loadRotated(ctx context.Context, v *core, c *call) error {
 	if err := v.loadNext(ctx, c, nil, keyChange{dropWraps: true}); err != nil {
 		return err
 	}
-	return c.rotated(rotateDetail{Step: "end", Generation: c.ring.generation})
+	return c.rotated(rotateDetail{Step: "end", Generation: c.rotation.ring.generation})
 }

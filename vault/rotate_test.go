@@ -377,3 +377,41 @@ func TestRotateRemote(t *testing.T) {
 }
 
 func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// TestRotateOvertaken: a rotation that another one overtakes before its last commit drops no key that still wraps.
+func TestRotateOvertaken(t *testing.T) {
+	ctx := context.Background()
+	bed := newBed(t)
+	a, pa := bed.open()
+	b, pb := bed.open()
+	op := a.Operator("keeper")
+	paths := manyPaths(10)
+	putAll(t, op, paths)
+	n := 0
+	pa.atUpdate(func(next func() error) error { // begin, wrap, end
+		if n++; n == 3 {
+			verifies(t, b) // it has followed, so its first Update brings keys
+			m := 0
+			pb.atUpdate(func(next func() error) error {
+				if m++; m == 2 {
+					return syscall.ENOSPC
+				}
+				return next()
+			})
+			if err := b.Operator("other").RotateKeys(ctx, vault.Rotation{Compromised: true}); err == nil {
+				t.Error("the other rotation was not interrupted")
+			}
+			pb.atUpdate(nil)
+		}
+		return next()
+	})
+	if err := op.RotateKeys(ctx, vault.Rotation{}); !errors.Is(err, vault.ErrConflict) {
+		t.Errorf("the rotation that was overtaken: %v", err)
+	}
+	for _, v := range []*vault.Vault{a, b} {
+		wantAll(t, v.Operator("keeper"), paths)
+	}
+	rotate(t, op, false)
+	wantRotated(t, a)
+	wantAll(t, b.Operator("keeper"), paths)
+}

@@ -43,7 +43,7 @@ type Store interface {
 // Row is one stored row.
 type Row struct {
 	Key  string // 1 to 1,024 bytes of UTF-8 without NUL
-	Seq  int64  // number of the line that wrote it: in a Batch, of one of its lines
+	Seq  int64  // number of the line that wrote it: in a Batch, of one of its lines, or of an earlier one in a restore
 	Data []byte // JSON text, or ciphertext for keys that begin with "x:"; not empty. Nil in a Batch removes the row
 }
 

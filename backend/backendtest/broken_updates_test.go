@@ -60,6 +60,27 @@ var brokenUpdates = []broken{
 			}}
 		}
 	}},
+	{"changed/restored", "refuses them", onUpdate(func(s vault.Store, ctx context.Context, since int64, f fn) error {
+		return s.Update(ctx, since, func(rows []vault.Row) (vault.Batch, error) {
+			b, err := f(rows)
+			for _, r := range b.Rows {
+				if r.Data != nil && err == nil && (r.Seq < b.First || len(b.Lines) == 0) {
+					err = errors.New("a row of another line")
+				}
+			}
+			return b, err
+		})
+	})},
+	{"changed/restored", "counts them to the batch", onUpdate(func(s vault.Store, ctx context.Context, since int64, f fn) error {
+		return s.Update(ctx, since, func(rows []vault.Row) (vault.Batch, error) {
+			b, err := f(rows)
+			b.Rows = slices.Clone(b.Rows)
+			for i := range b.Rows {
+				b.Rows[i].Seq = max(b.Rows[i].Seq, b.First)
+			}
+			return b, err
+		})
+	})},
 
 	{"update/error", "commits all the same", onError(func(b vault.Batch, err error) (vault.Batch, error, bool) { return b, nil, true })},
 	{"update/error", "keeps half", onError(func(b vault.Batch, err error) (vault.Batch, error, bool) {

@@ -24,6 +24,7 @@ var cases = []testCase{
 	{"changed/replaced", "a replaced row is passed once, with the number of its last write", changedReplaced},
 	{"changed/sealed", "rows whose key begins with \"x:\" are never passed, and no others are left out: sealed values are read when needed", changedSealed},
 	{"changed/removed", "removed rows are never passed; one written anew is", changedRemoved},
+	{"changed/restored", "a restore writes rows of earlier lines, also without a line; they are passed by their Seq like any other", changedRestored},
 
 	{"update/error", "an error of fn is returned as it is and means that nothing changed", fnError},
 	{"update/panic", "a panic of fn comes through, changes nothing and frees the lock", fnPanics},

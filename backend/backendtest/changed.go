@@ -81,3 +81,24 @@ func changedRemoved(t *trial) error {
 	}
 	return t.passes(t, 1, at(2, row("a", "anew"))...)
 }
+
+func changedRestored(t *trial) error {
+	first := vault.Row{Key: "restore", Seq: 0, Data: []byte(`{}`)}
+	a, b := vault.Row{Key: "a", Seq: 1, Data: []byte("1")}, vault.Row{Key: "b", Seq: 2, Data: []byte("1")}
+	x := vault.Row{Key: "x:b", Seq: 2, Data: []byte{1}}
+	err := errors.Join(
+		t.commit(vault.Batch{Rows: []vault.Row{first}}), // before there is any line
+		t.commit(vault.Batch{Lines: lines("0", "1", "2")}),
+		t.commit(vault.Batch{First: 3, Rows: []vault.Row{x, b}}),
+		t.passes(t, 2, b),
+		t.commit(vault.Batch{First: 3, Lines: lines("3"), Rows: []vault.Row{a, {Key: "restore"}}}),
+		t.passes(t, 0, a, b), t.passes(t, 2, b), t.passes(t, 3))
+	if err != nil {
+		return err
+	}
+	rows, _, err := t.all(t, 0)
+	if err == nil {
+		err = sameRows(rows, []vault.Row{a, b, x})
+	}
+	return err
+}

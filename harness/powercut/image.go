@@ -5,7 +5,6 @@ package powercut
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -46,7 +45,7 @@ func (t *tape) choose(r *rand.Rand, bug bool) cut {
 const sector = 512
 
 // image is the files as the cut leaves them, and what had been acknowledged.
-func (t *tape) image(c cut) (files map[string][]byte, acks []kit.Ack, err error) {
+func (t *tape) image(c cut) (files map[string][]byte, acks []kit.Ack) {
 	dice := rand.New(rand.NewPCG(c.seed, 0))
 	keep := func() bool { return c.rest == "all" || c.rest != "none" && dice.Float64() < c.keep }
 	contents := map[int][]byte{}
@@ -85,18 +84,14 @@ func (t *tape) image(c cut) (files map[string][]byte, acks []kit.Ack, err error)
 				names[e.name] = e.inode
 			}
 		case acknowledge:
-			var a kit.Ack
-			if err := json.Unmarshal(e.data, &a); err != nil {
-				return nil, nil, err
-			}
-			acks = append(acks, a)
+			acks = append(acks, e.ack)
 		}
 	}
 	files = map[string][]byte{}
 	for n, inode := range names {
 		files[n] = contents[inode]
 	}
-	return files, acks, nil
+	return files, acks
 }
 
 // synced reports whether event i was made durable before the cut: by a sync that began when it had ended.
@@ -130,10 +125,7 @@ func resize(file []byte, size int64) []byte {
 
 // check builds an image, opens it as a vault and holds it against the acknowledgements.
 func check(ctx context.Context, r *kit.Run, n *counts, t *tape, before []kit.Ack, c cut) error {
-	files, acks, err := t.image(c)
-	if err != nil {
-		return err
-	}
+	files, acks := t.image(c)
 	dir, err := os.MkdirTemp(r.Dir, "image-")
 	if err != nil {
 		return err

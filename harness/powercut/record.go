@@ -4,8 +4,9 @@ package powercut
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -75,7 +76,9 @@ func (t *tape) take(c *strace.Call) error {
 	case "write":
 		if strings.HasPrefix(c.Args[0], kit.AckFD) {
 			data, err := c.Text(1)
-			t.add(event{kind: acknowledge, start: c.Start, end: c.End, data: data})
+			e := event{kind: acknowledge, start: c.Start, end: c.End}
+			err = errors.Join(err, json.Unmarshal(data, &e.ack))
+			t.add(e)
 			return err
 		}
 	}
@@ -90,189 +93,4 @@ func (t *tape) unknown(c *strace.Call) error {
 		return nil
 	}
 	return fmt.Errorf("it changes %s in a way that the harness does not know: teach it", pathOf(c))
-}
-
-// pathOf is the path behind the first descriptor among the arguments.
-func pathOf(c *strace.Call) string {
-	for i := range c.Args {
-		if _, path, err := c.FD(i); err == nil && path != "" {
-			return path
-		}
-	}
-	return ""
-}
-
-// io is for calls on an open file.
-func (t *tape) io(c *strace.Call) error {
-	fd, path, err := c.FD(0)
-	if err != nil {
-		return t.unknown(c)
-	}
-	f := t.fds[fd]
-	name, _, err := t.inside(strings.TrimSuffix(path, " (deleted)"))
-	if err != nil || volatile(name) {
-		return err
-	}
-	if f == nil {
-		return fmt.Errorf("descriptor %d of %s was not seen to be opened", fd, path)
-	}
-	e := event{start: c.Start, end: c.End, inode: f.inode}
-	switch c.Name {
-	case "read":
-		n, err := c.Returned()
-		f.at += n
-		return err
-	case "lseek":
-		f.at, err = c.Returned()
-		return err
-	case "fsync", "fdatasync":
-		if e.kind = syncFile; f.inode == folder {
-			e.kind = syncDir
-		}
-		if c.Result == "?" {
-			return nil
-		}
-	case "ftruncate":
-		e.kind = truncate
-		if e.offset, err = c.Int(1); err != nil {
-			return err
-		}
-		t.sizes[f.inode] = e.offset
-	case "write", "pwrite64":
-		if err := t.write(c, f, &e); err != nil {
-			return err
-		}
-	default:
-		return t.unknown(c)
-	}
-	t.add(e)
-	return nil
-}
-
-func (t *tape) write(c *strace.Call, f *file, e *event) (err error) {
-	e.kind = write
-	if e.data, err = c.Text(1); err != nil {
-		return err
-	}
-	if c.Result != "?" {
-		n, err := c.Returned()
-		if err != nil || n > int64(len(e.data)) {
-			return fmt.Errorf("it returned %q", c.Result)
-		}
-		e.data = e.data[:n]
-	}
-	size := &t.sizes[f.inode]
-	switch {
-	case c.Name == "pwrite64" && f.append:
-		return fmt.Errorf("pwrite64 to a file opened with O_APPEND")
-	case c.Name == "pwrite64":
-		if e.offset, err = c.Int(3); err != nil {
-			return err
-		}
-	case f.append:
-		e.offset = *size
-	default:
-		e.offset = f.at
-	}
-	end := e.offset + int64(len(e.data))
-	if c.Name == "write" {
-		f.at = end
-	}
-	*size = max(*size, end)
-	return nil
-}
-
-// open is for open and openat.
-func (t *tape) open(c *strace.Call) error {
-	if c.Result == "?" {
-		return nil
-	}
-	path, flags, err := t.path(c, "openat", 0)
-	if err != nil {
-		return err
-	}
-	fd, _, err := c.ResultFD()
-	if err != nil {
-		return err
-	}
-	delete(t.fds, fd)
-	if filepath.Clean(path) == t.dir {
-		t.fds[fd] = &file{inode: folder}
-		return nil
-	}
-	name, ok, err := t.inside(filepath.Clean(path))
-	if err != nil || !ok || volatile(name) {
-		return err
-	}
-	inode, known := t.names[name]
-	if !known {
-		inode = t.newInode(0)
-		t.names[name] = inode
-		t.add(event{kind: named, start: c.Start, end: c.End, inode: inode, name: name})
-	} else if strings.Contains(c.Args[flags], "O_TRUNC") {
-		t.sizes[inode] = 0
-		t.add(event{kind: truncate, start: c.Start, end: c.End, inode: inode})
-	}
-	t.fds[fd] = &file{inode: inode, append: strings.Contains(c.Args[flags], "O_APPEND")}
-	return nil
-}
-
-// path is the path that a call names at argument i, or behind the folder at i if the call's name is that of one that takes
-// a folder; next is the argument behind.
-func (t *tape) path(c *strace.Call, withFolder string, i int) (path string, next int, err error) {
-	var under string
-	if strings.HasPrefix(c.Name, withFolder) {
-		if _, under, err = c.FD(i); err != nil {
-			return "", 0, err
-		}
-		i++
-	}
-	text, err := c.Text(i)
-	if path = string(text); !filepath.IsAbs(path) {
-		path = filepath.Join(under, path)
-	}
-	return path, i + 1, err
-}
-
-// rename is for calls that change names.
-func (t *tape) rename(c *strace.Call) error {
-	if c.Result == "?" {
-		return nil
-	}
-	family := map[string]string{"linkat": "linkat", "unlinkat": "unlinkat", "renameat": "renameat", "renameat2": "renameat2"}[c.Name]
-	if family == "" {
-		family = "none"
-	}
-	first, next, err := t.path(c, family, 0)
-	if err != nil {
-		return err
-	}
-	old, ok, err := t.inside(first)
-	if err != nil || !ok || volatile(old) {
-		return err
-	}
-	inode, known := t.names[old]
-	if !known {
-		return fmt.Errorf("%s is not known", old)
-	}
-	e := event{start: c.Start, end: c.End, inode: inode, name: old, from: old, kind: forget}
-	if !strings.HasPrefix(c.Name, "unlink") {
-		second, _, err := t.path(c, family, next)
-		if err != nil {
-			return err
-		}
-		if e.name, ok, err = t.inside(second); err != nil || !ok {
-			return fmt.Errorf("out of the folder, to %s", second)
-		}
-		t.names[e.name] = inode
-		e.kind = named
-	}
-	if strings.HasPrefix(c.Name, "rename") {
-		e.kind = move
-	}
-	if e.kind != named {
-		delete(t.names, old)
-	}
-	t.add(e)
-	return nil
 }

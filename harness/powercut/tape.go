@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/keyward-go/keyward/harness/internal/kit"
 )
 
 // kind is what an event does.
@@ -31,6 +33,7 @@ type event struct {
 	offset     int64
 	data       []byte
 	name, from string
+	ack        kit.Ack
 }
 
 // tape is all events of one child in the order in which they took effect, and the disk as it was before.

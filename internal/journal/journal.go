@@ -85,7 +85,7 @@ func NewDatum(data []byte) Datum {
 	return append(base64.StdEncoding.AppendEncode(append(text, '"'), data), '"')
 }
 
-// ErrText: a text is none that this package writes.
+// ErrText says that a text is none that this package writes.
 var ErrText = errors.New("a line of the journal is malformed")
 
 // Bytes returns what NewDatum was given, in a slice of its own.

@@ -67,7 +67,7 @@ func Ended(a Ack, err error) Ack {
 func Typed(err error) bool {
 	for _, known := range []error{
 		vault.ErrInvalid, vault.ErrDenied, vault.ErrNotFound, vault.ErrConflict, vault.ErrNotRecorded, vault.ErrBusy, vault.ErrClock, vault.ErrWrongKey,
-		vault.ErrNoKey, vault.ErrKMSUnavailable, vault.ErrTampered, vault.ErrClosed, context.Canceled, context.DeadlineExceeded,
+		vault.ErrNoKey, vault.ErrKMSUnavailable, vault.ErrTampered, vault.ErrRollback, vault.ErrClosed, context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {
 			return true

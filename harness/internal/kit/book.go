@@ -174,8 +174,8 @@ func (b *Book) probe(ctx context.Context, v *vault.Vault) error {
 		case a.Op == "put" && a.Outcome == Granted && puts < probes && a.Version == b.there[a.Path]:
 			puts++
 			it, err := op.Get(ctx, vault.Request{Path: a.Path, Version: a.Version})
-			if err != nil || it.Value.Reveal() != a.Value {
-				return Violationf("version %d of %s, which was acknowledged: %q, %v", a.Version, a.Path, it.Value.Reveal(), err)
+			if err != nil || trim(it.Value) != a.Value {
+				return Violationf("version %d of %s, which was acknowledged: %q, %v", a.Version, a.Path, trim(it.Value), err)
 			}
 		case a.Op == "issue" && a.Outcome == Granted && bearers < probes:
 			bearers++

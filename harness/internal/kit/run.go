@@ -52,6 +52,9 @@ func (r *Run) run(ctx context.Context, out io.Writer, seed uint64) bool {
 	r.Rand = rand.New(rand.NewPCG(seed, 0))
 	start := time.Now()
 	err := r.inFolder(ctx)
+	if ctx.Err() != nil { // what was found may come of that
+		err = context.Cause(ctx)
+	}
 	took := time.Since(start)
 	if r.show != nil {
 		fmt.Fprint(r.show, "\r\033[K")

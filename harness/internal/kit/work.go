@@ -25,7 +25,10 @@ type Work struct {
 	n atomic.Int64
 }
 
-const lent = "harness"
+// pad makes a value longer. It is not acknowledged.
+const pad = "."
+
+func trim(s vault.Secret) string { return strings.TrimRight(s.Reveal(), pad) }
 
 func (w *Work) id() string { return fmt.Sprintf("%s-%d", w.Name, w.n.Add(1)) }
 
@@ -39,8 +42,8 @@ func (w *Work) ack(a Ack, err error) error {
 // Put stores a new version with a value of its own, as the operator.
 func (w *Work) Put(ctx context.Context, path string) error {
 	id := w.id()
-	value := "value of " + id + strings.Repeat(".", w.Pad)
-	n, err := w.op().Put(ctx, vault.Item{Path: path, Value: vault.NewSecret(value), Reason: id})
+	value := "value of " + id
+	n, err := w.op().Put(ctx, vault.Item{Path: path, Value: vault.NewSecret(value + strings.Repeat(pad, w.Pad)), Reason: id})
 	return w.ack(Ack{Op: "put", ID: id, Path: path, Version: n, Value: value}, err)
 }
 
@@ -60,8 +63,8 @@ func (w *Work) as(bearer string) reader {
 // Get reveals the newest version to the holder of a bearer, or to the operator if it is empty.
 func (w *Work) Get(ctx context.Context, bearer, path string) error {
 	id := w.id()
-	it, err := w.as(bearer).Get(ctx, vault.Request{Path: path, Call: id, Reason: lent})
-	return w.ack(Ack{Op: "get", ID: id, Path: path, Version: it.Version, Value: it.Value.Reveal()}, err)
+	it, err := w.as(bearer).Get(ctx, vault.Request{Path: path, Call: id})
+	return w.ack(Ack{Op: "get", ID: id, Path: path, Version: it.Version, Value: trim(it.Value)}, err)
 }
 
 // Use is Get through Use.
@@ -69,7 +72,7 @@ func (w *Work) Use(ctx context.Context, bearer, path string) error {
 	id := w.id()
 	a := Ack{Op: "use", ID: id, Path: path}
 	err := w.as(bearer).Use(ctx, vault.Request{Path: path, Call: id}, func(it vault.Item) error {
-		a.Version, a.Value = it.Version, it.Value.Reveal()
+		a.Version, a.Value = it.Version, trim(it.Value)
 		return nil
 	})
 	return w.ack(a, err)

@@ -181,7 +181,19 @@ func (c *Call) Int(i int) (int64, error) {
 	return strconv.ParseInt(c.Args[i], 0, 64)
 }
 
-func unhex(s string) ([]byte, error) { return hex.DecodeString(strings.ReplaceAll(s, `\x`, "")) }
+func unhex(s string) ([]byte, error) {
+	b := make([]byte, 0, len(s)/4)
+	for ; len(s) >= 4 && s[0] == '\\' && s[1] == 'x'; s = s[4:] {
+		b = append(b, 0)
+		if _, err := hex.Decode(b[len(b)-1:], []byte(s[2:4])); err != nil {
+			return nil, err
+		}
+	}
+	if s != "" {
+		return nil, fmt.Errorf("text that is not hexadecimal: %.20q", s)
+	}
+	return b, nil
+}
 
 func tohex(s string) string {
 	var b strings.Builder
