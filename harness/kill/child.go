@@ -83,7 +83,7 @@ func (w *worker) work(ctx context.Context, path string) error {
 			err = w.Revoke(ctx, t.Link)
 		case n == 2 && rand.IntN(2) == 0:
 			err = w.Destroy(ctx, path)
-		case n == 2:
+		case n == 2 && rand.IntN(4) == 0:
 			err = w.rotate(ctx)
 		case n < 7:
 			err = w.Get(ctx, t.Bearer, path)
