@@ -7,15 +7,38 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/backend/file"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
 )
+
+// storesOfFiles are those whose files are searched.
+var storesOfFiles = map[string]func(ctx context.Context, dir string) (vault.Store, error){
+	"sqlite": func(ctx context.Context, dir string) (vault.Store, error) {
+		return sqlite.Open(ctx, filepath.Join(dir, "vault.db"))
+	},
+	"file": func(ctx context.Context, dir string) (vault.Store, error) {
+		return file.Open(ctx, filepath.Join(dir, "vault.journal"))
+	},
+}
+
+// lies reports whether b lies in data, as it is or in base64 that began at any byte before it.
+func lies(data, b []byte) bool {
+	for before := range 3 {
+		text := b64(append(make([]byte, before), b...))
+		if bytes.Contains(data, []byte(text[4:len(text)-4])) { // but for the groups that others share
+			return true
+		}
+	}
+	return bytes.Contains(data, b)
+}
 
 // found says in which files of a folder each of the given bytes lie.
 func found(t testing.TB, dir string, what map[string][]byte) (out []string) {
@@ -26,7 +49,7 @@ func found(t testing.TB, dir string, what map[string][]byte) (out []string) {
 		}
 		data, err := exec.Command("cat", path).Output() // not in this process: that would drop the store's locks
 		for name, b := range what {
-			if bytes.Contains(data, b) {
+			if lies(data, b) {
 				out = append(out, name+" in "+filepath.Base(path))
 			}
 		}
@@ -57,77 +80,83 @@ func sealedBytes(t testing.TB, s vault.Store, path string) map[string][]byte {
 // destroyed, whether or not it was deleted before.
 func TestDestroyFiles(t *testing.T) {
 	ctx := context.Background()
-	for name, long := range map[string]int{"short": 20, "of many pages": 100_000} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			store, err := sqlite.Open(ctx, filepath.Join(dir, "vault.db"))
-			must(t, err)
-			v, err := vault.Open(ctx, vault.Config{Store: store, Root: attackRoot(1)})
-			must(t, err)
-			defer func() { must(t, v.Close()) }()
-			op := v.Operator("keeper")
-			value := string(bytes.Repeat([]byte("v"), long))
-			for _, path := range []string{"a/kept", "a/destroyed", "a/deleted"} {
-				mustPut(t, op, path, value)
-			}
-			kept, destroyed, deleted := sealedBytes(t, store, "a/kept"), sealedBytes(t, store, "a/destroyed"), sealedBytes(t, store, "a/deleted")
-			for _, w := range []map[string][]byte{kept, destroyed, deleted} {
-				if n := len(found(t, dir, w)); n < 3 {
-					t.Fatalf("%d of 3 pieces found before: the test looks for the wrong bytes", n)
+	for name, open := range storesOfFiles {
+		for _, long := range []int{20, 100_000} {
+			t.Run(fmt.Sprint(name, ", ", long, " bytes"), func(t *testing.T) {
+				dir := t.TempDir()
+				store, err := open(ctx, dir)
+				must(t, err)
+				v, err := vault.Open(ctx, vault.Config{Store: store, Root: attackRoot(1)})
+				must(t, err)
+				defer func() { must(t, v.Close()) }()
+				op := v.Operator("keeper")
+				value := string(bytes.Repeat([]byte("v"), long))
+				for _, path := range []string{"a/kept", "a/destroyed", "a/deleted"} {
+					mustPut(t, op, path, value)
 				}
-			}
-			must(t, op.Delete(ctx, vault.Request{Path: "a/deleted", Version: 1}))
-			must(t, op.Destroy(ctx, vault.Request{Path: "a/destroyed", Version: 1, Reason: "it is over"}))
-			for _, w := range []map[string][]byte{destroyed, deleted} {
-				if where := found(t, dir, w); len(where) != 0 {
+				kept, destroyed, deleted := sealedBytes(t, store, "a/kept"), sealedBytes(t, store, "a/destroyed"), sealedBytes(t, store, "a/deleted")
+				for _, w := range []map[string][]byte{kept, destroyed, deleted} {
+					if n := len(found(t, dir, w)); n < 3 {
+						t.Fatalf("%d of 3 pieces found before: the test looks for the wrong bytes", n)
+					}
+				}
+				must(t, op.Delete(ctx, vault.Request{Path: "a/deleted", Version: 1}))
+				must(t, op.Destroy(ctx, vault.Request{Path: "a/destroyed", Version: 1, Reason: "it is over"}))
+				for _, w := range []map[string][]byte{destroyed, deleted} {
+					if where := found(t, dir, w); len(where) != 0 {
+						t.Errorf("still there: %q", where)
+					}
+				}
+				must(t, op.Destroy(ctx, vault.Request{Path: "a/deleted", Version: 1}))
+				if where := found(t, dir, deleted); len(where) != 0 {
 					t.Errorf("still there: %q", where)
 				}
-			}
-			must(t, op.Destroy(ctx, vault.Request{Path: "a/deleted", Version: 1}))
-			if where := found(t, dir, deleted); len(where) != 0 {
-				t.Errorf("still there: %q", where)
-			}
-			if where := found(t, dir, kept); len(where) < 3 {
-				t.Errorf("what was to stay is gone: %q", where)
-			}
-			wantRefused(t, op, "a/destroyed", vault.ErrNotFound)
-			wantValue(t, op, "a/kept", value, 1)
-			if items, err := op.Whose(ctx, vault.NewSecret(value)); err != nil || len(items) != 3 {
-				t.Errorf("Whose: %d, %v", len(items), err)
-			}
-			wantLast(t, v, audit.Filter{Op: "destroy", Path: "a/destroyed"}, audit.Granted, "")
-			verifies(t, v)
-		})
+				if where := found(t, dir, kept); len(where) < 3 {
+					t.Errorf("what was to stay is gone: %q", where)
+				}
+				wantRefused(t, op, "a/destroyed", vault.ErrNotFound)
+				wantValue(t, op, "a/kept", value, 1)
+				if items, err := op.Whose(ctx, vault.NewSecret(value)); err != nil || len(items) != 3 {
+					t.Errorf("Whose: %d, %v", len(items), err)
+				}
+				wantLast(t, v, audit.Filter{Op: "destroy", Path: "a/destroyed"}, audit.Granted, "")
+				verifies(t, v)
+			})
+		}
 	}
 }
 
 // TestRotateFiles: when keys were rotated, no file holds the former keyring or a data key that a former key wrapped.
 func TestRotateFiles(t *testing.T) {
 	ctx := context.Background()
-	dir := t.TempDir()
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "vault.db"))
-	must(t, err)
-	v, err := vault.Open(ctx, vault.Config{Store: store, Root: attackRoot(1)})
-	must(t, err)
-	defer func() { must(t, v.Close()) }()
-	op := v.Operator("keeper")
-	paths := manyPaths(300)
-	putAll(t, op, paths)
-	row, err := store.Rows(ctx, "keyring", 1)
-	must(t, err)
-	ring := row[0].Data
-	former := map[string][]byte{"keyring": ring[20:60], "end of the keyring": ring[len(ring)-60 : len(ring)-10]}
-	for _, path := range paths[:20] {
-		former["wrapped key of "+path] = sealedBytes(t, store, path)["wrapped key"]
+	for name, open := range storesOfFiles {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			store, err := open(ctx, dir)
+			must(t, err)
+			v, err := vault.Open(ctx, vault.Config{Store: store, Root: attackRoot(1)})
+			must(t, err)
+			defer func() { must(t, v.Close()) }()
+			op := v.Operator("keeper")
+			paths := manyPaths(300)
+			putAll(t, op, paths)
+			row, err := store.Rows(ctx, "keyring", 1)
+			must(t, err)
+			ring := row[0].Data
+			former := map[string][]byte{"keyring": ring[20:60], "end of the keyring": ring[len(ring)-60 : len(ring)-10]}
+			for _, path := range paths[:20] {
+				former["wrapped key of "+path] = sealedBytes(t, store, path)["wrapped key"]
+			}
+			if n := len(found(t, dir, former)); n < len(former) {
+				t.Fatalf("%d of %d pieces found before", n, len(former))
+			}
+			rotate(t, op, false)
+			if where := found(t, dir, former); len(where) != 0 {
+				t.Errorf("still there: %q", where)
+			}
+			wantAll(t, op, paths)
+		})
 	}
-	if n := len(found(t, dir, former)); n < len(former) {
-		t.Fatalf("%d of %d pieces found before", n, len(former))
-	}
-	rotate(t, op, false)
-	if where := found(t, dir, former); len(where) != 0 {
-		t.Errorf("still there: %q", where)
-	}
-	wantAll(t, op, paths)
 }
 
 func TestDestroyRefused(t *testing.T) {

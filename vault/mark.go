@@ -57,8 +57,7 @@ func (v *core) loadMark(ctx context.Context) (mark []byte, err error) {
 // checkMark holds the log against the head file: that lies outside of the store, so it shows when a part of the store is
 // missing, or an older one was put in its place.
 func (v *core) checkMark(ctx context.Context, mark []byte) error {
-	h := v.state.head
-	if !v.marks || mark == nil && (h.log.Size == 1 || h.reset == h.log.Size-1) { // a crash came between the first commit and its mark
+	if !v.marks {
 		return nil
 	}
 	late := mark == nil // the vault was just being made
@@ -68,7 +67,11 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 			return err
 		}
 	}
-	if mark == nil {
+	h := v.state.head
+	switch {
+	case mark == nil && (h.log.Size == 1 || h.reset == h.log.Size-1):
+		return v.firstMark(ctx)
+	case mark == nil:
 		return fmt.Errorf("%w: the head file is new, the log has %d records", ErrRollback, h.log.Size)
 	}
 	m, err := v.keys().parseMark(mark)
@@ -79,6 +82,22 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 		return nil // it fell behind before the records were archived
 	}
 	return v.mustContain(ctx, m.log, head{}, "the head file")
+}
+
+// firstMark is for a vault where a crash came between its first commit and the mark of that. It is written now, with the
+// head as it is: if only the next commit brought it, another crash could come between those.
+func (v *core) firstMark(ctx context.Context) error {
+	b, h := v.newBatch(), v.state.head
+	row, err := h.append(nil, &b.headMAC, v.state.sum)
+	if err != nil {
+		return err
+	}
+	return v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
+		if len(changed) > 0 { // by a process that writes marks of its own
+			return Batch{}, nil
+		}
+		return Batch{First: h.log.Size, Rows: []Row{{headKey, h.log.Size - 1, row}}, Mark: h.appendMark(nil, b.markMAC)}, nil
+	})
 }
 
 // mustContain is ErrRollback unless the log, up to the head as this process knows it, has had the given head. past is a head

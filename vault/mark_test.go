@@ -248,6 +248,23 @@ func TestMarkUnread(t *testing.T) {
 	}
 }
 
+// TestMarkAfterCrash: where a crash came between the first commit and its mark, Open brings the mark, so that another crash
+// between the next commit and its mark is not taken for a deletion.
+func TestMarkAfterCrash(t *testing.T) {
+	m := newMarked(t)
+	s := newMarkStore(m.at[1].store(t))
+	v, err := s.open(t)
+	must(t, err)
+	if !bytes.Equal(s.newest(), m.mark(1)) {
+		t.Fatalf("Open wrote the mark %x, want %x", s.newest(), m.mark(1))
+	}
+	mustPut(t, v.Operator("keeper"), bedPath, "value")
+	crashed := newMarkStore(dumpOf(t, s).store(t), s.marks[0])
+	_, err = crashed.open(t)
+	must(t, err)
+	verifies(t, v)
+}
+
 // TestMarkAtCreation: two processes open the store at the very moment at which one of them makes the vault.
 func TestMarkAtCreation(t *testing.T) {
 	t.Run("the commit is there, its mark is not", func(t *testing.T) {

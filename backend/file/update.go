@@ -13,7 +13,7 @@ import (
 
 // Update implements vault.Store. When it returns nil the batch is on the disk: one write and one sync, or a whole new
 // journal if the batch says Scrub or the old one is compacted. The mark is in the head file, which is synced by the first
-// Update a second later or more, and at Close.
+// Update a second later or more, and at Close; the first mark of all by the next Update.
 //
 // A batch that takes more than 16 MiB of journal is vault.ErrInvalid and changes nothing.
 func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {

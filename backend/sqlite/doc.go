@@ -9,14 +9,16 @@
 // When Update returns nil, the batch is on the disk: SQLite runs in WAL mode with synchronous=FULL (on macOS with
 // fullfsync=1 too), and Open reads these settings back and refuses anything less. After a failed sync, or any error of the
 // disk in a commit or a checkpoint, the handle refuses every later Update until it is closed and opened again; reads go
-// on. A full disk is syscall.ENOSPC, changes nothing, and passes.
+// on. A full disk is syscall.ENOSPC, changes nothing, and passes. Where SQLite only says that it cannot extend its shared
+// memory, that is taken for a full disk too.
 //
 // Any number of processes and handles may have the file open. They take turns through a lock that is fair and waits 10
 // seconds at most. A process that is stopped while it holds the lock makes the others answer vault.ErrBusy; one that dies
 // gives it back.
 //
 // After the commit, and still under the lock, Update writes Batch.Mark, what the vault says of its newest head, into the head
-// file; the next Update that comes a second later or more syncs it, and so does Close. So the head file knows of all commits
+// file; the next Update that comes a second later or more syncs it, and so does Close; the first mark of all is synced by the
+// Update behind it. So the head file knows of all commits
 // but the newest, and none that the disk does not hold: a vault that opens finds that SQLite's log was deleted after a crash,
 // that the end of the records was cut off, or that an old copy of the database alone was put back. It does not find
 // that both were put back together. A commit whose mark could not be written stands, but Update answers an error that leaves

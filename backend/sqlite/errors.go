@@ -21,8 +21,11 @@ func code(err error) int {
 	return 0
 }
 
-// explain gives err the meaning that vault.Store has for it.
+// explain gives err the meaning that vault.Store has for it. It is not for what may have changed something: see commit.
 func explain(err error) error {
+	if code(err) == lib.SQLITE_IOERR_SHMSIZE { // its shared memory cannot grow; SQLite does not say why, but that needs room
+		return fmt.Errorf("%w (%v)", syscall.ENOSPC, err)
+	}
 	switch code(err) & 0xff {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return fmt.Errorf("%w (%v)", vault.ErrBusy, err)

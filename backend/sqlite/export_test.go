@@ -23,3 +23,17 @@ func (s *Store) Relax() error { return s.writer.run("PRAGMA synchronous=off") }
 func (s *Store) LimitPages(n int) error {
 	return s.writer.run(fmt.Sprint("PRAGMA max_page_count=", n))
 }
+
+// MakeLocked makes a vault of the file while another connection has SQLite's lock.
+func (s *Store) MakeLocked() error {
+	c, err := dial(s.path, "busy_timeout=0")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := s.writer.begin.exec(); err != nil {
+		return err
+	}
+	defer s.writer.rollback.exec()
+	return c.initialise()
+}

@@ -134,7 +134,8 @@ func (c *conn) initialise() error {
 	steps = append(steps, fmt.Sprint("PRAGMA application_id=", applicationID), fmt.Sprint("PRAGMA user_version=", format), "COMMIT")
 	for _, s := range steps {
 		if err := c.run(s); err != nil {
-			return errors.Join(err, c.run("ROLLBACK"))
+			c.run("ROLLBACK") // an error, if nothing had begun; whoever called closes the connection
+			return err
 		}
 	}
 	return nil

@@ -151,6 +151,7 @@ func (s *Store) commit() error {
 	}
 	if diskFailed(err) {
 		s.poison(err)
+		return err // whatever it was, the commit may be on the disk
 	}
 	return explain(err)
 }

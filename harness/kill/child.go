@@ -24,7 +24,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	if c.Bug {
 		wrap = func(s vault.Store) vault.Store { return &hasty{Store: s} }
 	}
-	v, err := kit.OpenVault(ctx, c.Store, c.Dir, wrap)
+	v, _, err := j.open(ctx, c.Store, c.Dir, wrap)
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,24 @@ type worker struct {
 	kit.Work
 	mu     sync.Mutex
 	tokens []token
+
+	rotating  sync.Mutex // rotations at the same time are an error
+	rotations int        // begun
+}
+
+// maxRotations of one child: a vault keeps 64 former token keys at most, for lives children.
+const maxRotations = 2
+
+// rotate rotates the keys if nobody else does.
+func (w *worker) rotate(ctx context.Context) error {
+	if !w.rotating.TryLock() {
+		return nil
+	}
+	defer w.rotating.Unlock()
+	if w.rotations++; w.rotations > maxRotations {
+		return nil
+	}
+	return w.Rotate(ctx, rand.IntN(4) == 0)
 }
 
 // work does one thing after the other, until one fails as none may fail here.
@@ -63,6 +81,10 @@ func (w *worker) work(ctx context.Context, path string) error {
 			err = w.Put(ctx, path)
 		case n == 2 && rand.IntN(4) == 0:
 			err = w.Revoke(ctx, t.Link)
+		case n == 2 && rand.IntN(2) == 0:
+			err = w.Destroy(ctx, path)
+		case n == 2 && rand.IntN(4) == 0:
+			err = w.rotate(ctx)
 		case n < 7:
 			err = w.Get(ctx, t.Bearer, path)
 		default:

@@ -2,9 +2,9 @@
 
 // Package kill ends a busy process with kill -9, again and again, and holds what is left against what it had acknowledged.
 //
-// A child opens the vault; several goroutines put, get, use, issue and revoke, and acknowledge each call on a pipe when it
-// has returned. The parent kills it after 5 to 65 ms, in one round of four while it is still opening, and opens the vault
-// itself. The vault and its tokens live on for lives rounds. What a kill cannot show is data that was not synced: the page
+// A child opens the vault; several goroutines put, get, use, issue, revoke, destroy and rotate, and acknowledge each call on
+// a pipe when it has returned. The parent kills it after 5 to 65 ms, in one round of four while it is still opening, and
+// opens the vault itself. The vault and its tokens live on for lives rounds; every second vault has an anchor. What a kill cannot show is data that was not synced: the page
 // cache survives it. That is for powercut.
 package kill
 
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
+	"github.com/keyward-go/keyward/vault"
 )
 
 // Harness is kill -9 with a ledger.
@@ -31,36 +32,55 @@ var Harness = kit.Harness{
 const lives = 25
 
 type job struct {
-	Round  int
-	Tokens []token // of former rounds
+	Round    int
+	Anchored bool
+	Tokens   []token // of former rounds
+}
+
+// open opens the vault. Close closes all that it has opened.
+func (j job) open(ctx context.Context, s kit.Store, dir string, wrap func(vault.Store) vault.Store) (v *vault.Vault, close func() error, err error) {
+	if j.Anchored {
+		return kit.OpenAnchored(ctx, s, dir, wrap)
+	}
+	if v, err = kit.OpenVault(ctx, s, dir, wrap); err != nil {
+		return nil, nil, err
+	}
+	return v, v.Close, nil
 }
 
 type token struct{ Bearer, Link string }
 
 func run(ctx context.Context, r *kit.Run) error {
 	var total, records int64
-	done := 0
+	rotating := 0
+	done, withAnchor := 0, 0
 	for done < r.Rounds {
 		dir := filepath.Join(r.Dir, fmt.Sprint("vault-", done))
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, kit.AnchorDir), 0o700); err != nil {
 			return err
 		}
+		anchored := done/lives%2 == 1
 		book := kit.NewBook()
 		var tokens []token
 		for range min(lives, r.Rounds-done) {
 			var err error
-			if tokens, err = round(ctx, r, dir, book, job{done, tokens}); err != nil {
+			if tokens, err = round(ctx, r, dir, book, job{done, anchored, tokens}); err != nil {
 				return err
 			}
-			done++
+			if done++; anchored {
+				withAnchor++
+			}
 			r.Progress(done)
 		}
 		total, records = total+int64(book.Acknowledged), records+book.Records
+		rotating += book.Rotating
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
 	r.Figure("kills", done)
+	r.Figure("with an anchor", withAnchor)
+	r.Figure("amid a rotation", rotating)
 	r.Figure("acknowledged", total)
 	r.Figure("records", records)
 	return nil
@@ -90,12 +110,15 @@ func round(ctx context.Context, r *kit.Run, dir string, book *kit.Book, j job) (
 	if err := book.Add(acks); err != nil {
 		return nil, err
 	}
-	v, err := kit.OpenVault(ctx, r.Store, dir, nil)
+	v, done, err := j.open(ctx, r.Store, dir, nil)
 	if err != nil {
 		return nil, kit.Violationf("round %d: the vault does not open after a kill: %v", j.Round, err)
 	}
-	defer v.Close()
-	if err := book.Check(ctx, v); err != nil {
+	err = book.Check(ctx, v)
+	if e := done(); err == nil && e != nil {
+		err = kit.Violationf("Close: %v", e)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("round %d: %w", j.Round, err)
 	}
 	return issued(append(j.Tokens, tokensOf(acks)...)), nil

@@ -3,7 +3,7 @@
 // Package syscalls breaks one system call of a process after the other, by strace, and holds what is left against what the
 // process had acknowledged.
 //
-// A child makes a small vault, does ten things and closes it. A first run counts its system calls. Each case then kills
+// A child makes a small vault, does a dozen things and closes it. A first run counts its system calls. Each case then kills
 // the process at one of them, or makes it answer EIO or ENOSPC. strace counts the calls of each thread by itself, and Go
 // moves work between threads: so the N of a case names the Nth call of some thread. Cases that hit nothing of the vault
 // are not counted, and the sweep begins again until there are enough.

@@ -27,14 +27,18 @@ type HeadFile struct {
 	seen   [headSize]byte // as it was when this handle last read or wrote it
 	newest slot           // of seen
 	dirty  time.Time      // of the first Write that is not synced; zero if none
+	sure   bool           // the first mark is on the disk
 	failed error          // of a sync: the kernel may have dropped what it could not write, so no other is tried
 }
+
+// firstMark is the counter of the slot with the first mark.
+const firstMark = 2
 
 // CreateHead makes a head file without a mark, as Create does. Do it before the store that it belongs to becomes visible.
 func CreateHead(path string) error {
 	var first slot
 	content := make([]byte, headSize)
-	first.counter = 1
+	first.counter = firstMark - 1
 	first.encode(content[:slotSize])
 	return Create(path, content)
 }
@@ -81,16 +85,27 @@ func StoreMissing(path, head string) error {
 }
 
 // Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
-// under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
+// under the lock, before the commit whose mark Write is to store: then nothing has changed yet. It syncs the first mark of
+// all, by whichever process, so that a file without a mark means that there was no second commit.
 func (h *HeadFile) Check() error {
-	if err := h.read(&h.buf); err != nil || h.buf == h.seen && h.newest.counter != 0 {
+	if err := h.read(&h.buf); err != nil {
 		return err
 	}
-	newest, err := newestOf(&h.buf)
-	if err != nil {
-		return fmt.Errorf("%s: %w", h.path, err)
+	if h.buf != h.seen || h.newest.counter == 0 {
+		newest, err := newestOf(&h.buf)
+		if err != nil {
+			return fmt.Errorf("%s: %w", h.path, err)
+		}
+		h.seen, h.newest = h.buf, newest
 	}
-	h.seen, h.newest = h.buf, newest
+	if h.newest.counter != firstMark || h.sure {
+		return nil
+	}
+	h.dirty = time.Now() // for another process, perhaps
+	if err := h.Sync(); err != nil {
+		return fmt.Errorf("sync of the head file: %v: close the store and open it again", err) // a full disk does not pass here
+	}
+	h.sure = true
 	return nil
 }
 

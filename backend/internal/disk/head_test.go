@@ -250,6 +250,7 @@ func TestHeadMoved(t *testing.T) {
 	} {
 		h := newHead(t)
 		write(t, h, "mark")
+		write(t, h, "mark") // Check looks at the name for the first one
 		if err := move(h.path); err != nil {
 			t.Fatal(err)
 		}
@@ -266,6 +267,37 @@ func TestHeadMoved(t *testing.T) {
 	}
 }
 
+// The first mark is on the disk before a second commit may be, whichever process wrote it. If it cannot be, nothing more is
+// committed.
+func TestHeadFirstMark(t *testing.T) {
+	for name, early := range map[string]bool{"the same handle": false, "one that was opened before": true, "one that was opened behind": false} {
+		a := newHead(t)
+		b := a
+		if early {
+			b = openHead(t, a.path)
+		}
+		write(t, a, "first")
+		if a.sure || a.dirty.IsZero() {
+			t.Errorf("%s: the first commit waits for a sync", name)
+		}
+		if name == "one that was opened behind" {
+			b = openHead(t, a.path)
+		} else if err := b.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !b.sure || !b.dirty.IsZero() {
+			t.Errorf("%s: not synced", name)
+		}
+
+		c := newHead(t)
+		write(t, c, "first")
+		away, again := os.Rename(c.path, c.path+"2"), func() error { return os.Rename(c.path+"2", c.path) }
+		if err := errors.Join(away, c.Check(), again(), c.Check()); err == nil || strings.Count(err.Error(), "open it again") != 2 {
+			t.Errorf("Check after a sync that failed: %v", err)
+		}
+	}
+}
+
 func TestHeadSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHead(t)
@@ -276,6 +308,7 @@ func TestHeadSync(t *testing.T) {
 			}
 		}
 		due(false)
+		write(t, h, "first") // which the next Check syncs
 		time.Sleep(time.Hour)
 		write(t, h, "one")
 		due(false)

@@ -19,13 +19,16 @@ import (
 type Book struct {
 	Acknowledged int // calls that must have a record, so far
 	Records      int64
+	Rotating     int // Checks that found a rotation begun and not ended
 
 	due         map[string]Ack // acknowledged, not yet seen in the log; by ID
+	unknown     map[string]int // refusals of unknown callers, whose records have no ID, since the last Check; by operation and path
 	links       map[string]*link
 	values      map[string]string // that were put or seen, by path and version
 	there       map[string]int    // paths, and their newest version if it is not deleted
 	checkpoints [][]byte
 	fresh       []Ack // since the last Check, for probes
+	rotating    bool
 }
 
 type link struct {
@@ -35,7 +38,7 @@ type link struct {
 
 // NewBook is the book of a new vault.
 func NewBook() *Book {
-	return &Book{due: map[string]Ack{}, links: map[string]*link{}, values: map[string]string{}, there: map[string]int{}}
+	return &Book{due: map[string]Ack{}, unknown: map[string]int{}, links: map[string]*link{}, values: map[string]string{}, there: map[string]int{}}
 }
 
 // Add notes what a child has acknowledged. Two children that saw different values of one version are a Violation.
@@ -82,11 +85,20 @@ func (b *Book) Check(ctx context.Context, v *vault.Vault) error {
 		}
 		b.Records = r.Seq + 1
 	}
-	for _, a := range b.due {
+	for id, a := range b.due {
+		if at := a.Op + " " + a.Path; a.Outcome == Refused && b.unknown[at] > 0 {
+			b.unknown[at]--
+			delete(b.due, id)
+			continue
+		}
 		if a.Value != "" && a.Op != "put" {
 			return Violationf("a value left without a record: %s %s, call %s", a.Op, a.Path, a.ID)
 		}
 		return Violationf("acknowledged and lost: %s%s %s %s", a.Outcome, a.Op, a.Path, a.ID)
+	}
+	clear(b.unknown)
+	if b.rotating {
+		b.Rotating++
 	}
 	if err := b.probe(ctx, v); err != nil {
 		return err
@@ -113,19 +125,34 @@ func (b *Book) record(r audit.Record) error {
 	if err := b.count(r); err != nil {
 		return err
 	}
+	var step struct { // of a rotation
+		Step        string
+		Compromised bool
+	}
 	switch {
+	case r.Cause == "bad_token":
+		b.unknown[r.Op+" "+r.Path]++
 	case r.Outcome != audit.Granted:
 	case r.Op == "put":
 		b.there[r.Path] = r.Version
-	case r.Op == "delete": // all versions: Work.Delete
+	case r.Op == "delete", r.Op == "destroy" && r.Version == b.there[r.Path]: // all versions: Work.Delete
 		delete(b.there, r.Path)
+	case r.Op == "rotate":
+		if err := json.Unmarshal([]byte(r.Detail), &step); err != nil {
+			return Violationf("record %d: detail: %v", r.Seq, err)
+		}
+		if b.rotating = step.Step != "end"; step.Compromised {
+			for _, l := range b.links {
+				l.revoked = true
+			}
+		}
 	}
 	if l := b.links[r.Target]; l != nil && r.Op == "revoke" && r.Outcome == audit.Granted {
 		l.revoked = true
 	}
 	for _, id := range []string{r.Call, r.Reason, r.Target} {
 		a, ok := b.due[id]
-		if !ok || a.Op != r.Op {
+		if !ok || a.Op != r.Op || step.Step != "" && step.Step != "end" { // a rotation has several records
 			continue
 		}
 		delete(b.due, id)
@@ -166,7 +193,7 @@ const probes = 3
 
 // probe asks the vault itself for what was acknowledged since the last Check.
 func (b *Book) probe(ctx context.Context, v *vault.Vault) error {
-	puts, bearers := 0, 0
+	puts, bearers, destroyed := 0, 0, 0
 	op := v.Operator("probe")
 	for i := len(b.fresh) - 1; i >= 0; i-- {
 		a := b.fresh[i]
@@ -181,6 +208,11 @@ func (b *Book) probe(ctx context.Context, v *vault.Vault) error {
 			bearers++
 			if err := b.probeToken(ctx, v, a); err != nil {
 				return err
+			}
+		case a.Op == "destroy" && a.Outcome == Granted && destroyed < probes:
+			destroyed++
+			if it, err := op.Get(ctx, vault.Request{Path: a.Path, Version: a.Version}); !errors.Is(err, vault.ErrNotFound) {
+				return Violationf("version %d of %s, which was destroyed: %q, %v", a.Version, a.Path, trim(it.Value), err)
 			}
 		}
 	}

@@ -23,8 +23,13 @@ func script(t *testing.T) (*vault.Vault, []Ack) {
 	var acks []Ack
 	w := &Work{Name: "t", V: v, Tell: func(a Ack) { acks = append(acks, a) }}
 	w.Script(t.Context(), 30)
-	if len(acks) != 31 {
-		t.Fatalf("%d acknowledgements of 30 calls and a Delete", len(acks))
+	if len(acks) != 32 {
+		t.Fatalf("%d acknowledgements of 30 calls, a Backup and a Delete", len(acks))
+	}
+	for _, a := range acks {
+		if want := a.Op == "get" && a.Outcome == Refused; a.Outcome != Granted && !want {
+			t.Errorf("%s: %s", a.Op, a.Text)
+		}
 	}
 	return v, acks
 }
@@ -48,6 +53,10 @@ func TestBook(t *testing.T) {
 		{"none", func(a []Ack) []Ack { return a }, ""},
 		{"a put that is not in the log", func(a []Ack) []Ack { return append(a, Ack{Op: "put", ID: "t-99", Path: "a", Version: 1}) }, "acknowledged and lost"},
 		{"a refusal that is not in the log", func(a []Ack) []Ack { return append(a, Ack{Op: "get", ID: "t-99", Outcome: Refused}) }, "acknowledged and lost"},
+		{"a refusal as an unknown caller that is not in the log", func(a []Ack) []Ack {
+			i := first("get", Refused)
+			return append(a, Ack{Op: "get", ID: "t-98", Path: a[i].Path, Outcome: Refused}, Ack{Op: "get", ID: "t-99", Path: a[i].Path, Outcome: Refused})
+		}, "acknowledged and lost"},
 		{"a value without a record", func(a []Ack) []Ack { return append(a, Ack{Op: "get", ID: "t-99", Path: "a", Value: "v"}) }, "without a record"},
 		{"a value with an error", func(a []Ack) []Ack { return append(a, Ack{Op: "get", ID: "t-99", Value: "v", Outcome: NotRecorded}) }, "a value and the error"},
 		{"granted, recorded as denied", func(a []Ack) []Ack { a[first("get", Refused)].Outcome = Granted; return a }, "does not say"},
@@ -56,6 +65,8 @@ func TestBook(t *testing.T) {
 			a[i].Outcome, a[i].Value = Refused, ""
 			return a
 		}, "does not say"},
+		{"a rotation that is not in the log", func(a []Ack) []Ack { return append(a, Ack{Op: "rotate", ID: "t-99"}) }, "acknowledged and lost"},
+		{"another version destroyed", func(a []Ack) []Ack { a[first("destroy", Granted)].Version = 2; return a }, "does not say"},
 		{"another version", func(a []Ack) []Ack { a[first("put", Granted)].Version = 7; return a }, "does not say"},
 		{"another path", func(a []Ack) []Ack { a[first("put", Granted)].Path = "a"; return a }, "does not say"},
 		{"two values of one version", func(a []Ack) []Ack { a[first("get", Granted)].Value = "other"; return a }, "was"},
@@ -99,6 +110,15 @@ func violates(t *testing.T, err error, want string) {
 	}
 }
 
+// A version that is still there after Destroy is found by asking for it.
+func TestBookDestroyed(t *testing.T) {
+	v, truth := script(t)
+	i := slices.IndexFunc(truth, func(a Ack) bool { return a.Op == "put" && a.Version == 6 }) // the newest
+	b := NewBook()
+	b.fresh = []Ack{{Op: "destroy", Path: truth[i].Path, Version: 6}}
+	violates(t, b.probe(t.Context(), v), "which was destroyed")
+}
+
 // Records that keyward never writes.
 func TestBookCounts(t *testing.T) {
 	issue := func(id, detail string) audit.Record {
@@ -106,6 +126,9 @@ func TestBookCounts(t *testing.T) {
 	}
 	get := func(token string, uses ...int) audit.Record {
 		return audit.Record{Op: "get", Outcome: audit.Granted, Token: token, Uses: uses}
+	}
+	rotate := func(detail string) audit.Record {
+		return audit.Record{Op: "rotate", Outcome: audit.Granted, Detail: detail}
 	}
 	revoke := audit.Record{Op: "revoke", Outcome: audit.Granted, Target: "a"}
 	for _, c := range []struct {
@@ -121,6 +144,9 @@ func TestBookCounts(t *testing.T) {
 		{"by a child", []audit.Record{issue("a", `{"uses":1}`), issue("a.b", `{}`), get("a.b", 1, 0), get("a", 2)}, "use 2 of a"},
 		{"revoked", []audit.Record{issue("a", `{}`), get("a", 0), revoke, get("a", 0)}, "was revoked"},
 		{"revoked above", []audit.Record{issue("a", `{}`), issue("a.b", `{}`), revoke, get("a.b", 0, 0)}, "was revoked"},
+		{"after a compromised rotation", []audit.Record{issue("a", `{}`), rotate(`{"step":"begin","compromised":true}`), get("a", 0)}, "was revoked"},
+		{"issued after it", []audit.Record{rotate(`{"step":"begin","compromised":true}`), issue("a", `{}`), get("a", 0)}, ""},
+		{"after a rotation", []audit.Record{issue("a", `{}`), rotate(`{"step":"begin"}`), get("a", 0)}, ""},
 		{"revoked twice", []audit.Record{issue("a", `{}`), revoke, revoke}, ""},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -5,8 +5,10 @@ package kit
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,9 @@ type Work struct {
 	Pad  int       // bytes by which values are longer
 
 	n atomic.Int64
+
+	mu     sync.Mutex
+	newest map[string]int // version of what was put, by path
 }
 
 // pad makes a value longer. It is not acknowledged.
@@ -44,6 +49,12 @@ func (w *Work) Put(ctx context.Context, path string) error {
 	id := w.id()
 	value := "value of " + id
 	n, err := w.op().Put(ctx, vault.Item{Path: path, Value: vault.NewSecret(value + strings.Repeat(pad, w.Pad)), Reason: id})
+	w.mu.Lock()
+	if w.newest == nil {
+		w.newest = map[string]int{}
+	}
+	w.newest[path] = max(w.newest[path], n)
+	w.mu.Unlock()
 	return w.ack(Ack{Op: "put", ID: id, Path: path, Version: n, Value: value}, err)
 }
 
@@ -98,6 +109,30 @@ func (w *Work) Delete(ctx context.Context, path string) error {
 	return w.ack(Ack{Op: "delete", ID: id, Path: path}, w.op().Delete(ctx, vault.Request{Path: path, Call: id}))
 }
 
+// Destroy removes for good the version before the newest that was put here; if there is none it does nothing.
+func (w *Work) Destroy(ctx context.Context, path string) error {
+	w.mu.Lock()
+	n := w.newest[path] - 1
+	w.mu.Unlock()
+	if n < 1 {
+		return nil
+	}
+	id := w.id()
+	return w.ack(Ack{Op: "destroy", ID: id, Path: path, Version: n}, w.op().Destroy(ctx, vault.Request{Path: path, Version: n, Call: id}))
+}
+
+// Rotate rotates the keys, and ends what another rotation has begun. Rotations at the same time answer vault.ErrConflict.
+func (w *Work) Rotate(ctx context.Context, compromised bool) error {
+	id := w.id()
+	return w.ack(Ack{Op: "rotate", ID: id}, w.op().RotateKeys(ctx, vault.Rotation{Reason: id, Compromised: compromised}))
+}
+
+// Backup backs up to nowhere.
+func (w *Work) Backup(ctx context.Context) error {
+	id := w.id()
+	return w.ack(Ack{Op: "backup", ID: id}, w.op().Backup(ctx, io.Discard, id))
+}
+
 // Revoke ends a token.
 func (w *Work) Revoke(ctx context.Context, link string) error {
 	id := w.id()
@@ -110,31 +145,36 @@ func (w *Work) Checkpoint(ctx context.Context) error {
 	return w.ack(Ack{Op: OpCheckpoint, Value: string(text)}, err)
 }
 
-// Script makes n calls, always the same ones, one after the other; behind every twentieth it deletes what was put. No error stops it.
+// Script makes n calls, always the same ones, one after the other: each of its twelve, then again. No error stops it.
 func (w *Work) Script(ctx context.Context, n int) {
 	const path = "production/search/key"
 	var bearer, link string
 	for i := range n {
-		switch i % 10 {
+		switch i % 12 {
 		case 0:
 			bearer, _, _ = w.Issue(ctx, 3)
 		case 1, 4:
 			w.Put(ctx, path)
-		case 2, 5:
+		case 2, 6:
 			w.Get(ctx, bearer, path)
 		case 3:
 			w.Use(ctx, bearer, path)
-		case 6:
-			w.Get(ctx, bearer, path) // used up
+		case 5:
+			w.Destroy(ctx, path)
 		case 7:
 			_, link, _ = w.Issue(ctx, 0)
 		case 8:
+			w.Rotate(ctx, i%24 > 12) // the second time all tokens die of it
+		case 9:
+			w.Get(ctx, bearer, path) // used up
+		case 10:
 			if link != "" { // there is none if Issue failed
 				w.Revoke(ctx, link)
 			}
-		case 9:
+		case 11:
 			w.Checkpoint(ctx)
-			if i%20 == 19 {
+			if i%24 == 23 { // behind every second Checkpoint, beyond n
+				w.Backup(ctx)
 				w.Delete(ctx, path)
 			}
 		}
