@@ -40,16 +40,18 @@ func (s *Store) writeHead(mark []byte) error {
 	return nil
 }
 
-// syncHead makes the marks of earlier commits durable.
-func (s *Store) syncHead() {
+// syncHead makes the marks of earlier commits durable, and the first of all with its own.
+func (s *Store) syncHead() error {
 	if s.poisoned.Load() != nil || !s.head.Due(headSyncAfter) {
-		return
+		return nil
 	}
 	err := s.step("sync head")
 	if err == nil {
 		err = s.head.Sync()
 	}
-	if err != nil {
-		s.poison(fmt.Errorf("sync of the head file: %v", err))
+	if err == nil {
+		return nil
 	}
+	s.poison(fmt.Errorf("sync of the head file: %v", err))
+	return fmt.Errorf("the batch is durable, its mark may not be: %v", err)
 }

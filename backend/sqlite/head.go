@@ -42,16 +42,18 @@ func (s *Store) writeHead(mark []byte) error {
 	return nil
 }
 
-// syncHead makes the marks of earlier commits durable. The caller holds the turn.
-func (s *Store) syncHead() {
+// syncHead makes the marks of earlier commits durable, and the first of all with its own. The caller holds the turn.
+func (s *Store) syncHead() error {
 	if s.poisoned.Load() != nil || !s.head.Due(headSyncAfter) {
-		return
+		return nil
 	}
 	err := s.broken("sync head")
 	if err == nil {
 		err = s.head.Sync()
 	}
-	if err != nil {
-		s.poison(fmt.Errorf("sync of the head file: %v", err))
+	if err == nil {
+		return nil
 	}
+	s.poison(fmt.Errorf("sync of the head file: %v", err))
+	return fmt.Errorf("committed, but its mark may not be on the disk: %v", err)
 }

@@ -36,7 +36,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	}
 	defer leave()
 	s.finishCheckpoint()
-	s.syncHead()
+	_ = s.syncHead() // or the store is poisoned
 	if p := s.poisoned.Load(); p != nil {
 		return *p
 	}
@@ -84,6 +84,9 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 
 	// 5. The head file, which must never know more than the disk does.
 	if err := s.writeHead(b.Mark); err != nil {
+		return err
+	}
+	if err := s.syncHead(); err != nil { // of the first mark
 		return err
 	}
 

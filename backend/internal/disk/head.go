@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 
@@ -27,6 +28,7 @@ type HeadFile struct {
 	seen   [headSize]byte // as it was when this handle last read or wrote it
 	newest slot           // of seen
 	dirty  time.Time      // of the first Write that is not synced; zero if none
+	bare   bool           // and there is no mark without it
 	failed error          // of a sync: the kernel may have dropped what it could not write, so no other is tried
 }
 
@@ -83,14 +85,19 @@ func StoreMissing(path, head string) error {
 // Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
 // under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
 func (h *HeadFile) Check() error {
-	if err := h.read(&h.buf); err != nil || h.buf == h.seen && h.newest.counter != 0 {
+	if err := h.read(&h.buf); err != nil {
 		return err
 	}
-	newest, err := newestOf(&h.buf)
-	if err != nil {
-		return fmt.Errorf("%s: %w", h.path, err)
+	if h.buf != h.seen || h.newest.counter == 0 {
+		newest, err := newestOf(&h.buf)
+		if err != nil {
+			return fmt.Errorf("%s: %w", h.path, err)
+		}
+		h.seen, h.newest = h.buf, newest
 	}
-	h.seen, h.newest = h.buf, newest
+	if h.newest.counter >= math.MaxUint64-1 { // no store comes so far
+		return fmt.Errorf("%s has the last counter there is, so no mark could follow: %w", h.path, vault.ErrTampered)
+	}
 	return nil
 }
 
@@ -105,7 +112,7 @@ func (h *HeadFile) Write(mark []byte) error {
 	b, at := h.buf[:slotSize], next.place*slotSize
 	next.encode(b)
 	if h.dirty.IsZero() {
-		h.dirty = time.Now()
+		h.dirty, h.bare = time.Now(), h.newest.length == 0
 	}
 	if _, err := h.file.WriteAt(b, int64(at)); err != nil {
 		return err
@@ -115,16 +122,17 @@ func (h *HeadFile) Write(mark []byte) error {
 	return nil
 }
 
-// Due reports whether a Write has waited for Sync as long as age.
+// Due reports whether a Write has waited for Sync as long as age. The first mark of all is due at once: a power cut that
+// took it would leave what an attacker leaves who puts a new head file beside a store.
 func (h *HeadFile) Due(age time.Duration) bool {
-	return !h.dirty.IsZero() && time.Since(h.dirty) >= age
+	return !h.dirty.IsZero() && (h.bare || time.Since(h.dirty) >= age)
 }
 
 // Sync makes what was written durable, and makes sure that it lies in the file that others find under the name. (Check does
 // not: on Linux a stat makes the write that follows it twice as expensive.) Once it has failed it fails for good.
 func (h *HeadFile) Sync() error {
 	if h.failed == nil && !h.dirty.IsZero() {
-		h.dirty = time.Time{}
+		h.dirty, h.bare = time.Time{}, false
 		if h.failed = h.file.Sync(); h.failed == nil {
 			h.failed = h.id.At(h.path)
 		}

@@ -122,7 +122,8 @@ func TestHeadRefused(t *testing.T) {
 		{"a length beyond the slot", joined(slotBytes(2, 65535, "m"), zeros), "!"},
 		{"counter 0", joined(slotBytes(0, 1, "x"), zeros), "!"},
 		{"the last counter", joined(slotBytes(1<<64-1, 1, "x"), zeros), "!"},
-		{"the last but one", joined(slotBytes(1<<64-2, 1, "x"), zeros), "x"},
+		{"the last but one, behind which none could come", joined(slotBytes(1<<64-2, 1, "x"), zeros), "!"},
+		{"the one before", joined(slotBytes(1<<64-3, 1, "x"), zeros), "x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "head")
@@ -274,6 +275,12 @@ func TestHeadSync(t *testing.T) {
 			if h.Due(time.Second) != want {
 				t.Errorf("due: %v", !want)
 			}
+		}
+		due(false)
+		write(t, h, "zero") // the first mark of all does not wait
+		due(true)
+		if err := h.Sync(); err != nil {
+			t.Error(err)
 		}
 		due(false)
 		time.Sleep(time.Hour)
