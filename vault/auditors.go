@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-// Auditor is told of each batch of records that this process has committed, in order. It may keep the slice, but changes
-// nothing that the records refer to. A panic is an error. It may read Log: one that needs the records of other processes
-// too, or those it has missed, does. It may not wait for another call of the vault: that waits for it.
+// Auditor is told of each batch of records that this process has committed, in order. The records are its own, to keep or
+// to change. A panic is an error. It may read Log: one that needs the records of other processes too, or those it has
+// missed, does. It may not wait for another call of the vault: that waits for it.
 type Auditor interface {
 	Audit(ctx context.Context, records []audit.Record) error
 }
@@ -182,7 +183,18 @@ func watch(a Auditor) *watched { return &watched{a, newGate()} }
 
 // tell returns what the auditor answers, or the error of ctx.
 func (a *watched) tell(ctx context.Context, records []audit.Record) error {
-	return a.do(ctx, func(ctx context.Context) error { return a.Audit(ctx, slices.Clone(records)) })
+	return a.do(ctx, func(ctx context.Context) error { return a.Audit(ctx, own(records)) })
+}
+
+// own returns copies that share nothing with others. Auditors run at once: one that masks the metadata in place, beside one
+// that reads it, would end the program, and no panic of theirs could be caught.
+func own(records []audit.Record) []audit.Record {
+	records = slices.Clone(records)
+	for i := range records {
+		r := &records[i]
+		r.Uses, r.Metadata = slices.Clone(r.Uses), maps.Clone(r.Metadata)
+	}
+	return records
 }
 
 // maxBehind is how many batches an observer may be behind before it misses one.

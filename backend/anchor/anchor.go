@@ -106,6 +106,7 @@ func (a *Anchor) advance(ctx context.Context, from, to audit.Head) error {
 		return vault.Batch{
 			First: next, Lines: [][]byte{text}, Keep: next,
 			Rows: []vault.Row{{Key: prefix + a.name, Seq: next, Data: bytes.Clone(text)}},
+			Mark: bytes.Clone(text), // so that a store that was deleted is not taken for a new one
 		}, nil
 	})
 	switch {

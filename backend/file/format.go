@@ -30,7 +30,7 @@ func appendHeader(dst []byte, first int64) []byte {
 // parseHeader answers the number of the first line that the journal holds.
 func parseHeader(text []byte) (first int64, err error) {
 	if rest, ok := bytes.CutPrefix(text, []byte(newest)); ok {
-		if first, err = strconv.ParseInt(string(bytes.TrimSuffix(rest, []byte("}"))), 10, 64); err == nil && first >= 0 && bytes.Equal(text, appendHeader(nil, first)) {
+		if first, err = strconv.ParseInt(string(bytes.TrimSuffix(rest, []byte("}"))), 10, 64); err == nil && first >= 0 && first <= journal.MaxNumber && bytes.Equal(text, appendHeader(nil, first)) {
 			return first, nil
 		}
 	}

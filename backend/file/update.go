@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -15,7 +16,8 @@ import (
 // journal if the batch says Scrub or the old one is compacted. The mark is in the head file, which is synced by the first
 // Update a second later or more, and at Close; the first mark of all by the next Update.
 //
-// A batch that takes more than 16 MiB of journal is vault.ErrInvalid and changes nothing.
+// A batch that takes more than 16 MiB of journal, or has more than 65,536 lines or rows, is vault.ErrInvalid and changes
+// nothing.
 func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {
 	var failed error // fn's, which is returned as it is
 	err := s.update(ctx, since, func(changed []vault.Row) (vault.Batch, error) {
@@ -39,6 +41,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 		return err
 	}
 	defer leave() // deferred, so that a panic of fn frees the turn too
+
 	s.syncHead()
 	if p := s.poisoned.Load(); p != nil {
 		return *p
@@ -56,6 +59,9 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	}
 	if err := s.check(b); err != nil {
 		return err
+	}
+	if err := s.lock.Check(); err != nil { // the last moment before another writer could be overwritten
+		return fmt.Errorf("%w: another process may have it open: close the store and open it again: %w", err, vault.ErrTampered)
 	}
 
 	// 4. The journal, then the head file: it may be behind the log, never ahead.
@@ -113,9 +119,12 @@ func (s *Store) check(b vault.Batch) error {
 	if len(b.Mark) > disk.MarkMax {
 		return fmt.Errorf("a mark of %d bytes: %w", len(b.Mark), vault.ErrInvalid)
 	}
+	if len(b.Rows) > journal.MaxParts || len(b.Lines) > journal.MaxParts {
+		return errTooLong
+	}
 	total := 0
 	for _, r := range b.Rows {
-		if !goodKey(r.Key) || r.Seq < 0 {
+		if !goodKey(r.Key) || r.Seq < 0 || r.Seq > journal.MaxNumber {
 			return fmt.Errorf("a row with a key of %d bytes, of line %d: %w", len(r.Key), r.Seq, vault.ErrInvalid)
 		}
 		total += len(r.Data)
@@ -129,7 +138,7 @@ func (s *Store) check(b vault.Batch) error {
 	return nil
 }
 
-var errTooLong = fmt.Errorf("a batch of more than %d MiB: commit it in parts: %w", maxLine>>20, vault.ErrInvalid)
+var errTooLong = fmt.Errorf("a batch of more than %d MiB, or %d lines or rows: commit it in parts: %w", maxLine>>20, journal.MaxParts, vault.ErrInvalid)
 
 // apply takes a durable batch into memory. Its caller holds mu, or is alone.
 func (s *Store) apply(b vault.Batch) {

@@ -22,7 +22,9 @@ func (w *writer) changed(since int64) (changed []vault.Row, err error) {
 	top := since
 	add := func(row []driver.Value) error {
 		r, err := rowOf(row)
-		changed, top = append(changed, r), max(top, r.Seq+1)
+		if r.Seq >= since { // one batch may write a row twice, the second time as of an earlier line
+			changed, top = append(changed, r), max(top, r.Seq+1)
+		}
 		return err
 	}
 	if since < w.named || w.size-since > scanFrom {

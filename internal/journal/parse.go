@@ -9,7 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-const maxKey = 1024
+const (
+	maxKey = 1024
+
+	// MaxParts is how many rows a commit may have, and how many lines. In memory each takes many times what "{}," takes in
+	// a text that somebody made up.
+	MaxParts = 1 << 16
+
+	// MaxNumber is the highest number that a text may hold.
+	MaxNumber = 1e18 - 1
+)
 
 // Parse reads the text of a commit into c, whose slices are used again. What it reads lies in text.
 //
@@ -63,8 +72,8 @@ func (c *cursor) array(element func() bool) bool {
 	if !c.take("[") {
 		return false
 	}
-	for first := true; !c.take("]"); first = false {
-		if !first && !c.take(",") || !element() {
+	for n := 0; !c.take("]"); n++ {
+		if n == MaxParts || n > 0 && !c.take(",") || !element() {
 			return false
 		}
 	}

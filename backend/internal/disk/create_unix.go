@@ -74,6 +74,19 @@ func Identify(path string) (FileID, error) {
 	return id, err
 }
 
+// idOf answers which file is open.
+func idOf(f *os.File) (FileID, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return FileID{}, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return FileID{}, errors.ErrUnsupported
+	}
+	return FileID{uint64(stat.Dev), uint64(stat.Ino)}, nil
+}
+
 // At refuses path unless it still stands for the file, under this one name: what is written to another would be found by
 // nobody.
 func (id FileID) At(path string) error {

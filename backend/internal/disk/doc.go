@@ -19,7 +19,8 @@
 // A new file has counter 1 and no mark in slot 0, and zeros in slot 1. Every write goes into the slot that does not have the
 // higher counter, so one that a crash tears leaves the mark before it. A slot whose hash, length or zeros are wrong, or
 // whose counter is 0 or 2⁶⁴-1, is no slot. A file of another size, without a slot, or with the same counter twice, is
-// vault.ErrTampered. The hash finds accidents; whether a mark is true is for the vault to see, which puts a MAC into it.
+// vault.ErrTampered, and so is one whose newest slot has 2⁶⁴-2, behind which no mark could come. The hash finds accidents;
+// whether a mark is true is for the vault to see, which puts a MAC into it.
 //
 // # Systems
 //

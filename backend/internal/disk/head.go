@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 
@@ -97,6 +98,9 @@ func (h *HeadFile) Check() error {
 			return fmt.Errorf("%s: %w", h.path, err)
 		}
 		h.seen, h.newest = h.buf, newest
+	}
+	if h.newest.counter >= math.MaxUint64-1 { // no store comes so far
+		return fmt.Errorf("%s has the last counter there is, so no mark could follow: %w", h.path, vault.ErrTampered)
 	}
 	if h.newest.counter != firstMark || h.sure {
 		return nil

@@ -122,7 +122,8 @@ func TestHeadRefused(t *testing.T) {
 		{"a length beyond the slot", joined(slotBytes(2, 65535, "m"), zeros), "!"},
 		{"counter 0", joined(slotBytes(0, 1, "x"), zeros), "!"},
 		{"the last counter", joined(slotBytes(1<<64-1, 1, "x"), zeros), "!"},
-		{"the last but one", joined(slotBytes(1<<64-2, 1, "x"), zeros), "x"},
+		{"the last but one", joined(slotBytes(1<<64-2, 1, "x"), zeros), "!"}, // no mark could follow
+		{"far on", joined(slotBytes(1<<64-3, 1, "x"), zeros), "x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "head")

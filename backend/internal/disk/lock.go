@@ -23,6 +23,7 @@ import (
 // called by one goroutine at a time, Close at any time.
 type Lock struct {
 	file *os.File
+	id   FileID
 	raw  syscall.RawConn
 
 	mu   sync.Mutex
@@ -41,12 +42,19 @@ func OpenLock(path string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := f.SyscallConn()
+	l := &Lock{file: f}
+	if l.id, err = idOf(f); err == nil {
+		l.raw, err = f.SyscallConn()
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Lock{file: f, raw: raw}, nil
+	return l, nil
 }
+
+// Check refuses to go on when the lock file has been removed or replaced, as people do with what looks left over: then
+// another handle may hold a lock of that name.
+func (l *Lock) Check() error { return l.id.At(l.file.Name()) }
 
 // Lock waits until the lock is free, or until ctx ends (its error), limit fires (vault.ErrBusy) or closed is closed
 // (vault.ErrClosed).

@@ -30,4 +30,6 @@ func Identify(path string) (FileID, error) { return FileID{}, errUnsupported }
 // At answers errors.ErrUnsupported.
 func (FileID) At(path string) error { return errUnsupported }
 
+func idOf(*os.File) (FileID, error) { return FileID{}, errUnsupported }
+
 func openLock(path string) (*os.File, error) { return nil, errUnsupported }
