@@ -57,6 +57,9 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	if err := s.check(b); err != nil {
 		return err
 	}
+	if err := s.head.Ready(b); err != nil {
+		return err
+	}
 
 	// 4. The journal, then the head file: it may be behind the log, never ahead.
 	if err := s.persist(b); err != nil {
@@ -89,6 +92,9 @@ func (s *Store) still() error {
 	}
 	if want := s.j.end + s.j.torn; info.Size() != want {
 		return fmt.Errorf("the journal has %d bytes, and had %d: another program has written to it: %w", info.Size(), want, vault.ErrTampered)
+	}
+	if s.head.Lost() != nil { // only what makes it anew is committed
+		return nil
 	}
 	return s.head.Check()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyward-go/keyward/vault"
@@ -20,6 +21,7 @@ import (
 // the store.
 type HeadFile struct {
 	path string
+	lost atomic.Pointer[error] // why there is none, see LostHead; it is nil before file is read
 	file *os.File
 	id   FileID
 
@@ -40,7 +42,7 @@ func CreateHead(path string) error {
 }
 
 // OpenHead opens the head file at path, which must be one that CheckFile and Identify accept. It is fs.ErrNotExist if there
-// is none (then see HeadMissing), and vault.ErrTampered if its size is not 1,024 or no slot can be read.
+// is none, and vault.ErrTampered if its size is not 1,024 or no slot can be read: then see LostHead.
 func OpenHead(path string) (*HeadFile, error) {
 	id, err := Identify(path)
 	if err != nil {
@@ -67,22 +69,12 @@ func OpenHead(path string) (*HeadFile, error) {
 	return h, nil
 }
 
-// HeadMissing is the error for a store that is not empty and has no head file at path.
-func HeadMissing(path string) error {
-	return fmt.Errorf("%w: its head file %s is missing, so nobody can tell whether its newest records are: it was deleted, or "+
-		"the store was moved, copied or put back without it; put the head file back beside it, or restore from a backup with "+
-		"vault.Restore", vault.ErrRollback, path)
-}
-
-// StoreMissing is the error for an empty or missing store at path whose head file, head, holds a mark.
-func StoreMissing(path, head string) error {
-	return fmt.Errorf("%w: %s is missing or empty, but its head file has seen records: put the store back, or restore "+
-		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, head)
-}
-
 // Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
 // under the lock, before the commit whose mark Write is to store: then nothing has changed yet.
 func (h *HeadFile) Check() error {
+	if err := h.Lost(); err != nil {
+		return err
+	}
 	if err := h.read(&h.buf); err != nil || h.buf == h.seen && h.newest.counter != 0 {
 		return err
 	}
@@ -94,8 +86,10 @@ func (h *HeadFile) Check() error {
 	return nil
 }
 
-// Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync. After
-// an error the slot may hold anything, and the newest is as it was: Check and Write again.
+// Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync, but for
+// the first one: a file without a mark says that nothing is committed but what made the store, and that must not be so
+// after the next commit. After an error the slot may hold anything, and the newest is as it was, or Sync has failed: Check
+// and Write again.
 func (h *HeadFile) Write(mark []byte) error {
 	if len(mark) > MarkMax {
 		return fmt.Errorf("a mark of %d bytes, more than %d: %w", len(mark), MarkMax, vault.ErrInvalid)
@@ -111,13 +105,17 @@ func (h *HeadFile) Write(mark []byte) error {
 		return err
 	}
 	copy(h.seen[at:], b)
+	first := h.newest.length == 0
 	h.newest = next
+	if first {
+		return h.Sync()
+	}
 	return nil
 }
 
-// Due reports whether a Write has waited for Sync as long as age.
+// Due reports whether a Write has waited for Sync as long as age, or Sync has failed.
 func (h *HeadFile) Due(age time.Duration) bool {
-	return !h.dirty.IsZero() && time.Since(h.dirty) >= age
+	return h.failed != nil || !h.dirty.IsZero() && time.Since(h.dirty) >= age
 }
 
 // Sync makes what was written durable, and makes sure that it lies in the file that others find under the name. (Check does
@@ -135,6 +133,9 @@ func (h *HeadFile) Sync() error {
 // Mark returns the newest mark, nil if none was ever written. It takes no lock: beside a Write it answers the mark before
 // or the new one. After Close it answers vault.ErrClosed.
 func (h *HeadFile) Mark() ([]byte, error) {
+	if err := h.Lost(); err != nil {
+		return nil, err
+	}
 	// Whoever reads while two writes pass may see both slots half written; the next reading will not.
 	var content [headSize]byte
 	for try := 1; ; try++ {
@@ -155,6 +156,9 @@ func (h *HeadFile) Mark() ([]byte, error) {
 
 // Close syncs what is not synced yet, unless a sync has failed before, and closes the file.
 func (h *HeadFile) Close() error {
+	if h.file == nil {
+		return nil
+	}
 	return errors.Join(h.Sync(), h.file.Close())
 }
 

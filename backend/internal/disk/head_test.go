@@ -249,6 +249,7 @@ func TestHeadMoved(t *testing.T) {
 		"emptied": func(p string) error { return os.Truncate(p, 0) },
 	} {
 		h := newHead(t)
+		write(t, h, "first")
 		write(t, h, "mark")
 		if err := move(h.path); err != nil {
 			t.Fatal(err)
@@ -277,6 +278,9 @@ func TestHeadSync(t *testing.T) {
 		}
 		due(false)
 		time.Sleep(time.Hour)
+		write(t, h, "the first, which is synced at once")
+		time.Sleep(time.Hour)
+		due(false)
 		write(t, h, "one")
 		due(false)
 		time.Sleep(time.Second - 1)
@@ -303,6 +307,7 @@ func TestHeadSync(t *testing.T) {
 		}
 		h.file = good
 		write(t, h, "four")
+		due(true) // to say so
 		if h.Sync() == nil || h.Close() == nil {
 			t.Error("a later sync was believed")
 		}
