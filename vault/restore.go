@@ -163,6 +163,9 @@ func (v *core) forceAnchor(ctx context.Context) error {
 		return nil
 	}
 	a, to := v.anchor, v.state.head
+	failed := func(err error) error {
+		return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+	}
 	for range swaps {
 		from := a.last
 		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
@@ -174,8 +177,8 @@ func (v *core) forceAnchor(ctx context.Context) error {
 			a.last, err = a.load(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+			return failed(err)
 		}
 	}
-	return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
+	return failed(fmt.Errorf("%w: it was moved %d times by others", ErrBusy, swaps))
 }
