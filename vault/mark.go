@@ -14,7 +14,8 @@ import (
 
 const labelMark = "mark"
 
-// marker is a Store with a head file, which holds the Mark of the newest Batch outside of what it stores.
+// marker is a Store with a head file, which holds the Mark of the newest Batch outside of what it stores. If it is lost Mark
+// answers ErrRollback, or ErrTampered where it cannot be read, and Update makes it anew for a Batch that says Renew.
 type marker interface {
 	Mark(ctx context.Context) ([]byte, error)
 }

@@ -23,7 +23,11 @@ const (
 var errNotEmpty = errors.New("the store is no longer empty")
 
 func open(ctx context.Context, cfg Config) (*core, error) {
-	return openBy(ctx, cfg, func(v *core, mark []byte) error {
+	return openBy(ctx, cfg, func(v *core) error {
+		mark, err := v.loadMark(ctx)
+		if err != nil {
+			return err
+		}
 		root := ask(cfg.Root)
 		rows, err := v.store.Rows(ctx, "", 1)
 		if err != nil {
@@ -61,8 +65,8 @@ func (v *core) loadSettled(ctx context.Context, root RootKey) error {
 	return err
 }
 
-// openBy makes a vault whose keys and state come from load, which is given what the head file holds.
-func openBy(ctx context.Context, cfg Config, load func(v *core, mark []byte) error) (*core, error) {
+// openBy makes a vault whose keys and state come from load.
+func openBy(ctx context.Context, cfg Config, load func(*core) error) (*core, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -76,11 +80,7 @@ func openBy(ctx context.Context, cfg Config, load func(v *core, mark []byte) err
 	if err := v.openAnchor(ctx, cfg.Anchor); err != nil {
 		return nil, err
 	}
-	mark, err := v.loadMark(ctx)
-	if err == nil {
-		err = load(v, mark)
-	}
-	if err != nil {
+	if err := load(v); err != nil {
 		return nil, err
 	}
 	v.issuer, v.builtin = hmacIssuer{func() tokenKeys { return v.keys().tokenKeys() }, v.keys().id}, cfg.Issuer == nil

@@ -14,13 +14,13 @@ import (
 var opRestore = &operation{name: "restore"}
 
 // Restore opens a vault from a backup, into a store that is empty, or, with a nil backup, the vault of a store that is older
-// than its head file or anchor, which Open refuses. Either way whoever restores vouches that this is the state to go
-// on from, and what was revoked or used up since is not known. So in one commit, before anything else can happen: the token
-// key is replaced, and all tokens are dead; every agent key and remote operator is revoked; freezes stay; and one record
-// (operation restore) gives the reason and names the head that was restored. The tokens of the vault that the
-// backup was made of never work in the restored one, nor the other way round. Values, policies, freezes and the log are those of
-// the backup, byte for byte: an earlier checkpoint of it fits, and its keys open with the root that sealed them, which
-// cfg.Root must be or know.
+// than its head file or anchor, or whose head file is lost or cannot be read, which Open refuses. Either way whoever
+// restores vouches that this is the state to go on from, and what was revoked or used up since is not known. So in one
+// commit, before anything else can happen: the token key is replaced, and all tokens are dead; every agent key and remote
+// operator is revoked; freezes stay; and one record (operation restore) gives the reason and names the head that was
+// restored. The tokens of the vault that the backup was made of never work in the restored one, nor the other way round.
+// Values, policies, freezes and the log are those of the backup, byte for byte: an earlier checkpoint of it fits, and its
+// keys open with the root that sealed them, which cfg.Root must be or know.
 //
 // The whole backup is checked before the store holds a vault: its checksums, the MAC of its head over all rows, its log
 // against the head's root, and the hash of each sealed value. ErrTampered if anything is missing or changed; ErrWrongKey,
@@ -28,11 +28,20 @@ var opRestore = &operation{name: "restore"}
 // restore that did not end leaves a store that is no vault, which Open and Restore refuse by name: empty it and restore again.
 // Memory is that of the opened vault, whatever the size of the backup.
 //
+// With a nil backup the rows are checked as Open does, and nothing is written if they do not fit their head. The commit, and
+// nothing else, makes a lost head file anew. Whatever has ended it, a crash too, it can be called again so.
+//
+// If the anchor fails after the commit, the vault is restored and Restore fails: call it again, with a nil backup.
+//
 // Restore takes over the store as Open does, also when it fails.
 func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (*Vault, error) {
-	c, err := openBy(ctx, cfg, func(v *core, mark []byte) error {
+	c, err := openBy(ctx, cfg, func(v *core) error {
 		if err := (Request{Reason: reason}).check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		mark, lost := v.loadMark(ctx)
+		if lost != nil && (backup != nil || !errors.Is(lost, ErrRollback) && !errors.Is(lost, ErrTampered)) {
+			return lost
 		}
 		root := ask(cfg.Root)
 		load := func() error { return v.loadSettled(ctx, root) }
@@ -43,7 +52,7 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 		if err := load(); err != nil {
 			return err
 		}
-		if err := v.reissue(ctx, root, reason, mark); err != nil {
+		if err := v.reissue(ctx, root, reason, mark, lost != nil); err != nil {
 			return err
 		}
 		return v.forceAnchor(ctx)
@@ -62,6 +71,7 @@ type restoreDetail struct {
 	Restored headDetail  `json:"restored"`
 	Anchor   *headDetail `json:"anchor,omitempty"`
 	Mark     *headDetail `json:"mark,omitempty"`
+	Lost     bool        `json:"mark_lost,omitempty"` // there was no head file, or none that can be read
 }
 
 type headDetail struct {
@@ -71,8 +81,8 @@ type headDetail struct {
 
 func detailOf(h audit.Head) *headDetail { return &headDetail{h.Size, h.Root[:]} }
 
-func (v *core) restoredDetail(was audit.Head, mark []byte) (string, error) {
-	d := restoreDetail{Restored: *detailOf(was)}
+func (v *core) restoredDetail(was audit.Head, mark []byte, lost bool) (string, error) {
+	d := restoreDetail{Restored: *detailOf(was), Lost: lost}
 	if v.anchor != nil && v.anchor.last != (audit.Head{}) {
 		d.Anchor = detailOf(v.anchor.last)
 	}
@@ -83,8 +93,8 @@ func (v *core) restoredDetail(was audit.Head, mark []byte) (string, error) {
 }
 
 // reissue is the commit of a restore. It kills every credential there is and, where the store is still being restored, makes
-// it a vault.
-func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []byte) error {
+// it a vault. It is the one commit that makes a lost head file anew.
+func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []byte, lost bool) error {
 	plaintext, err := v.keys().next(keyChange{now: v.state.head.time, newToken: true, dropTokens: true})
 	if err != nil {
 		return err
@@ -101,7 +111,7 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []
 			}
 			c := &call{op: opRestore, verbatim: true}
 			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
-			if c.record.Detail, ran = v.restoredDetail(b.head.log, mark); ran != nil {
+			if c.record.Detail, ran = v.restoredDetail(b.head.log, mark, lost); ran != nil {
 				return Batch{}, ran
 			}
 			c.writeRecord()
@@ -110,6 +120,7 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []
 			b.head.generation, b.scrub, b.keep = keys.generation, true, b.head.first
 			b.run(c)
 			out, ran = b.finish()
+			out.Renew = lost
 			return out, ran
 		})
 	})
@@ -152,6 +163,9 @@ func (v *core) forceAnchor(ctx context.Context) error {
 		return nil
 	}
 	a, to := v.anchor, v.state.head
+	failed := func(err error) error {
+		return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+	}
 	for range swaps {
 		from := a.last
 		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
@@ -163,8 +177,8 @@ func (v *core) forceAnchor(ctx context.Context) error {
 			a.last, err = a.load(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("the vault is restored, but its anchor is not moved: call Restore again, without a backup: %w", err)
+			return failed(err)
 		}
 	}
-	return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
+	return failed(fmt.Errorf("%w: it was moved %d times by others", ErrBusy, swaps))
 }

@@ -520,3 +520,31 @@ func TestRestoreArchived(t *testing.T) {
 		t.Errorf("a line below the cut is there: %s", lines[0])
 	}
 }
+
+// downAnchor answers what it holds, and moves for nobody.
+type downAnchor struct {
+	anchorAt
+	err error
+}
+
+func (a *downAnchor) Advance(context.Context, audit.Head, audit.Head) error { return a.err }
+
+// TestRestoreAnchorDown: the anchor fails behind the commit. The vault is restored; the error says how to go on, and that works.
+func TestRestoreAnchorDown(t *testing.T) {
+	ctx := context.Background()
+	root, text := smallBackup(t)
+	for _, cause := range []error{errDevice, vault.ErrConflict} {
+		store, a := memory.New(), &downAnchor{err: cause}
+		a.head.Store(&audit.Head{Size: 1000})
+		_, err := vault.Restore(ctx, vault.Config{Store: unclosed{store}, Root: root, Anchor: a}, bytes.NewReader(text), "")
+		if err == nil || !strings.Contains(err.Error(), "the vault is restored, but its anchor is not moved: call Restore again, without a backup") {
+			t.Errorf("%v: restored with %v", cause, err)
+		}
+		v, err := vault.Restore(ctx, vault.Config{Store: unclosed{store}, Root: root, Anchor: &a.anchorAt}, nil, "")
+		must(t, err)
+		must(t, v.Close())
+		v, err = vault.Open(ctx, vault.Config{Store: store, Root: root, Anchor: &a.anchorAt})
+		must(t, err)
+		must(t, v.Close())
+	}
+}

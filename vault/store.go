@@ -55,6 +55,7 @@ type Batch struct {
 	Keep  int64    // lines below it are dropped; their numbers are not reused. Zero drops none
 	Scrub bool     // leave no removed or replaced bytes in live files on return
 	Mark  []byte   // at most 440 bytes for a head file; a store without one ignores it
+	Renew bool     // of Restore without a backup: a head file that was lost when the store was opened is made anew, for Mark
 }
 
 // RootKey seals the keyring, at open, at rotation and at a change of root only: never on the path of a read. Its methods are those of

@@ -10,7 +10,7 @@
 //
 // One store holds the anchors of many vaults, each under a name, and nothing else; a vault's own store is refused. It is
 // written once a commit of the vault, and its fsync is waited for: a store far away makes each call of the vault that much
-// slower.
+// slower. A store whose head file is lost is refused as its vault would be: put the head file back, or begin a new store.
 //
 // # Format 1
 //
@@ -52,8 +52,15 @@ type Anchor struct {
 // in all. Any other is vault.ErrInvalid at each call. Two vaults must not share one.
 func In(store vault.Store, name string) *Anchor { return &Anchor{store, name} }
 
+// marker is a store with a head file. An anchor writes no marks; but if Mark fails the store may be an older one that was put
+// here.
+type marker interface {
+	Mark(ctx context.Context) ([]byte, error)
+}
+
 // Load returns the head that was last anchored, or the zero Head if none ever was. A row that cannot be read is
-// vault.ErrTampered.
+// vault.ErrTampered. If the head file of the store is lost that is vault.ErrRollback, or vault.ErrTampered where it cannot be
+// read.
 func (a *Anchor) Load(ctx context.Context) (audit.Head, error) {
 	h, err := a.load(ctx)
 	if err != nil {
@@ -65,6 +72,11 @@ func (a *Anchor) Load(ctx context.Context) (audit.Head, error) {
 func (a *Anchor) load(ctx context.Context) (audit.Head, error) {
 	if err := a.check(); err != nil {
 		return audit.Head{}, err
+	}
+	if m, ok := a.store.(marker); ok {
+		if _, err := m.Mark(ctx); err != nil {
+			return audit.Head{}, err
+		}
 	}
 	rows, err := a.store.Rows(ctx, prefix+a.name, 1)
 	if err != nil || len(rows) == 0 || rows[0].Key != prefix+a.name {

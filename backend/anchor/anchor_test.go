@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/anchor"
+	"github.com/keyward-go/keyward/backend/file"
 	"github.com/keyward-go/keyward/backend/memory"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
@@ -343,4 +345,48 @@ func (root) EncryptWithContext(_ context.Context, p, _ []byte) ([]byte, error) {
 }
 func (root) DecryptWithContext(_ context.Context, c, _ []byte) ([]byte, error) {
 	return append([]byte(nil), c[6:]...), nil
+}
+
+// A store whose head file is lost may be an older one that was put here: it answers no head, and takes none.
+func TestHeadFileLost(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no stores in files on Windows")
+	}
+	open := map[string]func(path string) (vault.Store, error){
+		"sqlite": func(path string) (vault.Store, error) { return sqlite.Open(t.Context(), path) },
+		"file":   func(path string) (vault.Store, error) { return file.Open(t.Context(), path) },
+	}
+	for kind, open := range open {
+		for name, c := range map[string]struct {
+			lose func(head string) error
+			want error
+		}{
+			"deleted": {os.Remove, vault.ErrRollback},
+			"zeroed":  {func(head string) error { return os.WriteFile(head, make([]byte, 1024), 0o600) }, vault.ErrTampered},
+		} {
+			path := filepath.Join(t.TempDir(), "anchors")
+			use := func(f func(a *anchor.Anchor)) {
+				t.Helper()
+				store, err := open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f(anchor.In(store, origin))
+				if err := store.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			use(func(a *anchor.Anchor) { advance(t, a, audit.Head{}, head(3, 1), nil) })
+			if err := c.lose(path + "-head"); err != nil {
+				t.Fatal(err)
+			}
+			use(func(a *anchor.Anchor) {
+				if h, err := a.Load(t.Context()); !errors.Is(err, c.want) || h != (audit.Head{}) {
+					t.Errorf("%s, %s: Load answers %v, %v", kind, name, h, err)
+				}
+				advance(t, a, head(3, 1), head(4, 1), c.want)
+			})
+			use(func(a *anchor.Anchor) { advance(t, a, head(3, 1), head(4, 1), c.want) })
+		}
+	}
 }

@@ -8,7 +8,8 @@
 //	}
 //
 // A store with a head file has one more method, Mark(ctx context.Context) ([]byte, error): the newest Batch.Mark of a commit,
-// nil if there was none. It is checked where it is found.
+// nil if there was none. It is checked where it is found. That a lost head file is made anew for Batch.Renew, and for nothing
+// else, is for the store's own tests.
 //
 // Each case names the rule it checks and, when it fails, why the rule is there. A case that the store cannot take (it
 // keeps nothing beyond Close, takes one handle at a time, has no Mark) is skipped with the reason. One more rule takes ten seconds

@@ -217,14 +217,77 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// Either file without the other is a rollback, not a new vault.
+// Without its head file a journal that is not empty opens, says so, and commits nothing but the batch that makes it anew.
+func TestHeadFileLost(t *testing.T) {
+	journal, head := small(t)
+	for name, c := range map[string]struct {
+		head string
+		want error
+	}{
+		"missing": {"", vault.ErrRollback},
+		"zeros":   {strings.Repeat("\x00", 1024), vault.ErrTampered},
+		"half":    {head[:512], vault.ErrTampered},
+	} {
+		for _, scrub := range []bool{false, true} { // appended, and in a new journal
+			path := put(t, journal, c.head)
+			line := [][]byte{[]byte("{}")}
+			for i := range 3 {
+				s, err := file.Open(t.Context(), path)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if _, err := s.Mark(t.Context()); !errors.Is(err, c.want) || !strings.Contains(err.Error(), path+"-head") {
+					t.Errorf("%s: Mark says %v", name, err)
+				}
+				for _, b := range []vault.Batch{
+					{First: 3, Lines: line},
+					{First: 3, Lines: line, Mark: []byte("m"), Scrub: scrub},
+					{First: 3, Lines: line, Renew: true},
+					{First: 3, Rows: []vault.Row{{Key: "a", Data: []byte("{}")}}},
+				} {
+					if err := update(s, b); !errors.Is(err, c.want) {
+						t.Errorf("%s: Update says %v", name, err)
+					}
+				}
+				commit(t, s, vault.Batch{First: 3, Mark: []byte("m"), Renew: true}) // commits nothing
+				if read(t, path) != journal || c.head != "" && read(t, path+"-head") != c.head {
+					t.Errorf("%s: the files were changed", name)
+				}
+				if _, err := os.Lstat(path + "-head"); (err != nil) != (c.head == "") {
+					t.Errorf("%s: %v", name, err)
+				}
+				if i == 2 {
+					commit(t, s, vault.Batch{First: 3, Lines: line, Mark: []byte("new"), Scrub: scrub, Renew: true},
+						vault.Batch{First: 4, Lines: line, Mark: []byte("next")})
+				}
+				s.Close()
+			}
+			if info, err := os.Lstat(path + "-head"); err != nil || info.Mode() != 0o600 || info.Size() != 1024 {
+				t.Errorf("%s: the head file: %v, %v", name, info, err)
+			}
+			s := openAt(t, path)
+			if m, err := s.Mark(t.Context()); err != nil || string(m) != "next" {
+				t.Errorf("%s: mark %q, %v", name, m, err)
+			}
+			s.Close()
+		}
+	}
+	path := put(t, journal[:strings.IndexByte(journal, '\n')+1], head[:512])
+	for range 2 {
+		if _, err := file.Open(t.Context(), path); !errors.Is(err, vault.ErrTampered) {
+			t.Errorf("an empty journal beside half a head file: %v", err)
+		}
+		os.Remove(path) // and without one
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("a journal was made")
+	}
+}
+
+// A journal that is gone is a rollback, not a new vault.
 func TestFileMissing(t *testing.T) {
 	journal, head := small(t)
-	path := put(t, journal, "")
-	if _, err := file.Open(t.Context(), path); !errors.Is(err, vault.ErrRollback) {
-		t.Errorf("without the head file: %v", err)
-	}
-	path = put(t, journal, head)
+	path := put(t, journal, head)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -232,10 +295,6 @@ func TestFileMissing(t *testing.T) {
 		if _, err := file.Open(t.Context(), path); !errors.Is(err, vault.ErrRollback) {
 			t.Errorf("without the journal: %v", err)
 		}
-	}
-	path = put(t, journal, strings.Repeat("\x00", 1024))
-	if _, err := file.Open(t.Context(), path); !errors.Is(err, vault.ErrTampered) {
-		t.Errorf("with a head file of zeros: %v", err)
 	}
 	path = put(t, journal[:strings.IndexByte(journal, '\n')+1], "") // nothing was ever committed
 	openAt(t, path)

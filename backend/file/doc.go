@@ -31,7 +31,9 @@
 //	agents.journal-lock  the lock, held while the store is open. Empty, never removed
 //	agents.journal-new   while a commit compacts; what a crash leaves of it is removed by the next Open
 //
-// All are 0600, from the first instant. To copy a vault, close it and copy the journal and the head file together.
+// All are 0600, from the first instant. To copy a vault, close it and copy the journal and the head file together. If the
+// head file is lost or cannot be read vault.Open refuses; Open of this package does not, since vault.Restore without a
+// backup may accept the journal as it is. Its commit, the only one that such a handle makes, makes the head file anew.
 //
 // # Format 1
 //

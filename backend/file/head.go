@@ -14,6 +14,9 @@ const (
 )
 
 // Mark returns the newest mark in the head file, nil if none was ever written. It takes no lock.
+//
+// If the head file of a journal that is not empty was missing at Open, it answers vault.ErrRollback, and vault.ErrTampered
+// if it could not be read. Then Update answers the same to every batch that commits something, until one says Renew.
 func (s *Store) Mark(ctx context.Context) ([]byte, error) {
 	err := s.alive(ctx)
 	if err == nil {

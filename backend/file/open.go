@@ -22,8 +22,9 @@ import (
 // One handle has the store at a time: while another process, or another handle of this one, has it open, Open answers
 // vault.ErrBusy at once. It refuses, with an error that says the fix, what is not safe: a symbolic link, a second name (a
 // hard link), a file of another user or one that others can read, a folder that everyone can write to, a network file
-// system. A file that is no journal or is damaged is vault.ErrTampered, a journal whose head file is gone, or the reverse,
-// vault.ErrRollback; one of a newer keyward and every file on Windows is errors.ErrUnsupported.
+// system. A file that is no journal or is damaged is vault.ErrTampered, a head file whose journal is gone or empty is
+// vault.ErrRollback; one of a newer keyward and every file on Windows is errors.ErrUnsupported. A journal that is not empty
+// and whose head file is missing or cannot be read is opened, for vault.Restore alone: see Mark.
 //
 // A last line that is incomplete or damaged is left out: it is what a crash leaves of a commit that was never
 // acknowledged. It stays in the file until the next commit, whose line takes its place and notes its length. The vault
@@ -77,13 +78,17 @@ func (s *Store) start(ctx context.Context) error {
 	if err := removeNew(s.path); err != nil {
 		return err
 	}
-	head, err := disk.OpenHead(s.path + headSuffix)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	head, lost := disk.OpenHead(s.path + headSuffix)
+	none := errors.Is(lost, fs.ErrNotExist)
+	if lost != nil && !none && !errors.Is(lost, vault.ErrTampered) {
+		return lost
 	}
-	s.head = head // nil if there is none
+	s.head = head // nil if it is lost
 
 	if err := disk.CheckFile(s.path); errors.Is(err, fs.ErrNotExist) {
+		if lost != nil && !none {
+			return lost
+		}
 		if err := s.create(); err != nil {
 			return err
 		}
@@ -92,16 +97,18 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	empty := s.size == 0 && len(s.rows.Page("", 1)) == 0
-	if s.head == nil && !empty {
-		return disk.HeadMissing(s.path + headSuffix)
-	}
-	if s.head == nil {
+	switch {
+	case s.head != nil && empty:
+		return s.unmarked()
+	case s.head != nil:
+		return nil
+	case !empty:
+		s.head = disk.LostHead(s.path+headSuffix, lost)
+		return nil
+	case none:
 		return s.makeHead()
 	}
-	if empty {
-		return s.unmarked()
-	}
-	return nil
+	return lost
 }
 
 // unmarked refuses an empty store whose head file knows better.

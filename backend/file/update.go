@@ -60,6 +60,9 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 	if err := s.check(b); err != nil {
 		return err
 	}
+	if err := s.head.Ready(b); err != nil {
+		return err
+	}
 	if err := s.lock.Check(); err != nil { // the last moment before another writer could be overwritten
 		return fmt.Errorf("%w: another process may have it open: close the store and open it again: %w", err, vault.ErrTampered)
 	}
@@ -95,6 +98,9 @@ func (s *Store) still() error {
 	}
 	if want := s.j.end + s.j.torn; info.Size() != want {
 		return fmt.Errorf("the journal has %d bytes, and had %d: another program has written to it: %w", info.Size(), want, vault.ErrTampered)
+	}
+	if s.head.Lost() != nil { // only what makes it anew is committed
+		return nil
 	}
 	return s.head.Check()
 }

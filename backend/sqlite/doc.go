@@ -46,7 +46,9 @@
 //
 // The head file is made first, so a crash never leaves a database without one. A database that is not empty and has none, and
 // a head file with a mark whose database is gone or empty, is vault.ErrRollback: somebody deleted one or put the other back.
-// Put both back as they were last, or restore from a backup with vault.Restore.
+// Put both back as they were last, or restore from a backup with vault.Restore. Without a head file, or with one that cannot
+// be read (vault.ErrTampered), vault.Open refuses; Open of this package does not, since vault.Restore without a backup may
+// accept the database as it is. Its commit, the only one that such a handle makes, makes the head file anew.
 //
 // Never copy, move or delete the files of an open store, not even to read them: a copy of the database without its log is
 // an old vault, and a program that opens and closes the database in the process that uses it drops SQLite's locks (POSIX

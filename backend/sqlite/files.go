@@ -43,10 +43,15 @@ func openLock(path string) (*disk.Lock, error) {
 //	no mark     none       a crash came between the two: make the database
 //	a mark      none       the database was deleted: vault.ErrRollback
 //	none        bare       nothing was ever committed: make the head file
-//	none        not bare   the head file was deleted: vault.ErrRollback
+//	none        not bare   the head file was deleted: it is lost, vault.ErrRollback
+//	unreadable  none       vault.ErrTampered
+//	unreadable  bare       vault.ErrTampered
+//	unreadable  not bare   it is lost, vault.ErrTampered
+//
+// What is lost is told by Mark, and only vault.Restore goes on.
 func (s *Store) openFiles(ctx context.Context) error {
 	err := s.findFiles()
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vault.ErrTampered) {
 		return err
 	}
 	leave, err := s.enter(ctx)
@@ -55,15 +60,25 @@ func (s *Store) openFiles(ctx context.Context) error {
 	}
 	defer leave()
 	noStore := missing(s.path)
-	if missing(s.path + headSuffix) {
-		if !noStore {
-			if err := s.bare(); err != nil {
-				return err
+	err = s.findHead()
+	none := errors.Is(err, fs.ErrNotExist)
+	if none || errors.Is(err, vault.ErrTampered) {
+		bare := noStore
+		if !bare {
+			var failed error
+			if bare, failed = s.bare(); failed != nil {
+				return failed
 			}
 		}
-		if err := disk.CreateHead(s.path + headSuffix); err != nil {
-			return err
+		switch {
+		case !bare:
+			s.head, err = disk.LostHead(s.path+headSuffix, err), nil
+		case none:
+			err = disk.CreateHead(s.path + headSuffix)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	if noStore {
 		if err := s.findHead(); err != nil {
@@ -99,24 +114,21 @@ func (s *Store) findHead() (err error) {
 	return err
 }
 
-// bare refuses a database that should have a head file.
-func (s *Store) bare() error {
+// bare reports whether nothing was ever committed to the database, so that it needs no head file.
+func (s *Store) bare() (bare bool, err error) {
 	if _, err := disk.Identify(s.path); err != nil {
-		return err
+		return false, err
 	}
 	c, err := dial(s.path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	holds, err := c.inspect()
-	bare := holds == empty
+	bare = holds == empty
 	if err == nil && !bare {
 		bare, err = c.bare()
 	}
-	if err == nil && !bare {
-		err = disk.HeadMissing(s.path + headSuffix)
-	}
-	return errors.Join(err, c.Close())
+	return bare, errors.Join(err, c.Close())
 }
 
 // unmarked refuses to begin a store whose head file has seen one.

@@ -15,6 +15,9 @@ const headSyncAfter = time.Second
 // Mark returns the newest Batch.Mark of a commit, by whichever process, that the head file holds; nil if none was ever
 // written. It may be older than the newest commit, after a crash or beside an Update that runs, and never newer. It takes
 // no lock.
+//
+// If the head file of a store that is not empty was missing at Open, it answers vault.ErrRollback, and vault.ErrTampered if
+// it could not be read. Then Update answers the same to every batch that commits something, until one says Renew.
 func (s *Store) Mark(ctx context.Context) ([]byte, error) {
 	err := s.alive(ctx)
 	if err == nil {

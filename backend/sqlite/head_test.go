@@ -69,6 +69,7 @@ func TestHeadFileStates(t *testing.T) {
 	}
 	db := func(p string) string { return p }
 	empty := func(p string) error { return os.Truncate(p, 0) }
+	zeros := func(p string) error { return os.WriteFile(head(p), make([]byte, 1024), 0o600) }
 	for _, c := range []struct {
 		name  string
 		lines int // -1: no store at all
@@ -92,16 +93,14 @@ func TestHeadFileStates(t *testing.T) {
 		{"bare, no head file", 0, remove(head), nil, ""},
 		{"as closed", 2, func(string) error { return nil }, nil, ""},
 
-		{"no head file", 2, remove(head), vault.ErrRollback, "put the head file back"},
 		{"no database", 2, remove(db), vault.ErrRollback, "put the store back"},
 		{"an empty database", 2, empty, vault.ErrRollback, "put the store back"},
 		{"a bare database", 2, func(p string) error {
 			bare := makeStore(t, 0)
 			return os.Rename(bare, p)
 		}, vault.ErrRollback, "put the store back"},
-		{"a head file of zeros", 2, func(p string) error { return os.WriteFile(head(p), make([]byte, 1024), 0o600) }, vault.ErrTampered, "-head"},
-		{"an empty head file", 2, func(p string) error { return os.Truncate(head(p), 0) }, vault.ErrTampered, "-head"},
-		{"half a head file", 2, func(p string) error { return os.Truncate(head(p), 512) }, vault.ErrTampered, "-head"},
+		{"a head file of zeros, no database", 2, func(p string) error { return errors.Join(zeros(p), os.Remove(p)) }, vault.ErrTampered, "-head"},
+		{"a head file of zeros, a bare database", 0, zeros, vault.ErrTampered, "-head"},
 		{"a head file with two names", 2, func(p string) error { return os.Link(head(p), p+"2") }, errAny, "second name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -166,6 +165,89 @@ func contents(t *testing.T, dir string) string {
 	return b.String()
 }
 
+func commit(s *sqlite.Store, b vault.Batch) error {
+	return s.Update(context.Background(), b.First, func([]vault.Row) (vault.Batch, error) { return b, nil })
+}
+
+// Without its head file a store that is not empty opens, says so, and commits nothing but the batch that makes it anew.
+func TestHeadFileLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose func(head string) error
+		want error
+		says string
+	}{
+		"missing": {os.Remove, vault.ErrRollback, "put the head file back"},
+		"zeros":   {func(h string) error { return os.WriteFile(h, make([]byte, 1024), 0o600) }, vault.ErrTampered, "-head"},
+		"empty":   {func(h string) error { return os.Truncate(h, 0) }, vault.ErrTampered, "-head"},
+		"half":    {func(h string) error { return os.Truncate(h, 512) }, vault.ErrTampered, "-head"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := makeStore(t, 2)
+			if err := c.lose(path + "-head"); err != nil {
+				t.Fatal(err)
+			}
+			before := contents(t, filepath.Dir(path))
+			line := vault.Batch{First: 2, Lines: [][]byte{[]byte("{}")}}
+			var renewed *sqlite.Store
+			for i := range 3 {
+				s, err := sqlite.Open(t.Context(), path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				refused := func(what string, err error) {
+					t.Helper()
+					if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+						t.Errorf("%s: %v, want %v that says %q", what, err, c.want, c.says)
+					}
+				}
+				_, err = s.Mark(t.Context())
+				refused("Mark", err)
+				for _, b := range []vault.Batch{
+					{First: line.First, Lines: line.Lines},
+					{First: line.First, Lines: line.Lines, Mark: []byte("3")},
+					{First: line.First, Lines: line.Lines, Renew: true}, // without a mark
+					{Rows: []vault.Row{{Key: "a", Data: []byte("{}")}}, First: 2},
+				} {
+					refused("Update", commit(s, b))
+				}
+				if err := commit(s, vault.Batch{Renew: true, Mark: []byte("3")}); err != nil { // commits nothing
+					t.Error(err)
+				}
+				if n := len(allLines(t, s)); n != 2 {
+					t.Errorf("%d lines", n)
+				}
+				if i == 2 {
+					renewed = s
+					break
+				}
+				s.Close()
+				if after := contents(t, filepath.Dir(path)); after != before {
+					t.Errorf("the files were changed:\n%s\n%s", before, after)
+				}
+			}
+			late := openAt(t, path)
+			line.Renew, line.Mark = true, []byte("3")
+			line.Rows = []vault.Row{{Key: "head", Seq: 2, Data: []byte("3")}}
+			if err := commit(renewed, line); err != nil || mark(t, renewed) != 3 {
+				t.Errorf("%v, mark %d", err, mark(t, renewed))
+			}
+			if info, err := os.Lstat(path + "-head"); err != nil || info.Mode() != 0o600 || info.Size() != 1024 {
+				t.Errorf("the head file: %v, %v", info, err)
+			}
+			if err := appendLine(t.Context(), renewed, "l"); err != nil || mark(t, renewed) != 4 {
+				t.Errorf("%v, mark %d", err, mark(t, renewed))
+			}
+			line.First = 4
+			if err := commit(late, line); !errors.Is(err, vault.ErrConflict) || mark(t, renewed) != 4 {
+				t.Errorf("another handle that had lost it: %v, mark %d", err, mark(t, renewed))
+			}
+			if s := openAt(t, path); mark(t, s) != 4 {
+				t.Errorf("mark %d", mark(t, s))
+			}
+		})
+	}
+}
+
 // A head file that was put back lets the store open again.
 func TestHeadFilePutBack(t *testing.T) {
 	path := makeStore(t, 2)
@@ -173,9 +255,11 @@ func TestHeadFilePutBack(t *testing.T) {
 	if err := os.Remove(path + "-head"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.Open(t.Context(), path); !errors.Is(err, vault.ErrRollback) {
+	lost := openAt(t, path)
+	if _, err := lost.Mark(t.Context()); !errors.Is(err, vault.ErrRollback) {
 		t.Fatal(err)
 	}
+	lost.Close()
 	copyTo(t, aside, filepath.Dir(path), "-head")
 	if s := openAt(t, path); mark(t, s) != 2 {
 		t.Errorf("the mark is %d", mark(t, s))

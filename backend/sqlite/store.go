@@ -46,9 +46,9 @@ var _ vault.Store = (*Store)(nil)
 //
 // It refuses, with an error that says the fix, what is not safe: a symbolic link, a file of another user or one that
 // others can read, a folder that everyone can write to, a network file system. A file that is no vault or is damaged is
-// vault.ErrTampered; one that is not empty and has no head file, or a head file whose database is gone, vault.ErrRollback;
-// one of a newer keyward and every file on Windows is errors.ErrUnsupported. Several processes, and
-// several handles of one process, may have the same file open.
+// vault.ErrTampered; a head file whose database is gone, vault.ErrRollback; one of a newer keyward and every file on
+// Windows is errors.ErrUnsupported. One that is not empty and whose head file is missing or cannot be read is opened, for
+// vault.Restore alone: see Mark. Several processes, and several handles of one process, may have the same file open.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(ctx, path)
 	if err != nil {
@@ -93,9 +93,12 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.openFiles(ctx); err != nil {
 		return err
 	}
-	mark, err := s.head.Mark() // before a look into the database: another process may commit at any time
-	if err != nil {
-		return err
+	var mark []byte
+	if s.head.Lost() == nil {
+		var err error
+		if mark, err = s.head.Mark(); err != nil { // before a look into the database: another process may commit at any time
+			return err
+		}
 	}
 	c, err := dial(s.path, "cache_size=-8000")
 	if err != nil {

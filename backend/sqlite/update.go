@@ -115,10 +115,8 @@ func (s *Store) write(b vault.Batch) error {
 	if err := checkBatch(w.size, b); err != nil {
 		return err
 	}
-	if len(b.Mark) > 0 { // while nothing has changed yet
-		if err := s.head.Check(); err != nil {
-			return err
-		}
+	if err := s.head.Ready(b); err != nil { // while nothing has changed yet
+		return err
 	}
 	err := s.broken("lines")
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyward-go/keyward/vault"
@@ -21,6 +22,7 @@ import (
 // the store.
 type HeadFile struct {
 	path string
+	lost atomic.Pointer[error] // why there is none, see LostHead; it is nil before file is read
 	file *os.File
 	id   FileID
 
@@ -45,7 +47,7 @@ func CreateHead(path string) error {
 }
 
 // OpenHead opens the head file at path, which must be one that CheckFile and Identify accept. It is fs.ErrNotExist if there
-// is none (then see HeadMissing), and vault.ErrTampered if its size is not 1,024 or no slot can be read.
+// is none, and vault.ErrTampered if its size is not 1,024 or no slot can be read: then see LostHead.
 func OpenHead(path string) (*HeadFile, error) {
 	id, err := Identify(path)
 	if err != nil {
@@ -72,23 +74,13 @@ func OpenHead(path string) (*HeadFile, error) {
 	return h, nil
 }
 
-// HeadMissing is the error for a store that is not empty and has no head file at path.
-func HeadMissing(path string) error {
-	return fmt.Errorf("%w: its head file %s is missing, so nobody can tell whether its newest records are: it was deleted, or "+
-		"the store was moved, copied or put back without it; put the head file back beside it, or restore from a backup with "+
-		"vault.Restore", vault.ErrRollback, path)
-}
-
-// StoreMissing is the error for an empty or missing store at path whose head file, head, holds a mark.
-func StoreMissing(path, head string) error {
-	return fmt.Errorf("%w: %s is missing or empty, but its head file has seen records: put the store back, or restore "+
-		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, head)
-}
-
 // Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
 // under the lock, before the commit whose mark Write is to store: then nothing has changed yet. It syncs the first mark of
 // all, by whichever process, so that a file without a mark means that there was no second commit.
 func (h *HeadFile) Check() error {
+	if err := h.Lost(); err != nil {
+		return err
+	}
 	if err := h.read(&h.buf); err != nil {
 		return err
 	}
@@ -154,6 +146,9 @@ func (h *HeadFile) Sync() error {
 // Mark returns the newest mark, nil if none was ever written. It takes no lock: beside a Write it answers the mark before
 // or the new one. After Close it answers vault.ErrClosed.
 func (h *HeadFile) Mark() ([]byte, error) {
+	if err := h.Lost(); err != nil {
+		return nil, err
+	}
 	// Whoever reads while two writes pass may see both slots half written; the next reading will not.
 	var content [headSize]byte
 	for try := 1; ; try++ {
@@ -174,6 +169,9 @@ func (h *HeadFile) Mark() ([]byte, error) {
 
 // Close syncs what is not synced yet, unless a sync has failed before, and closes the file.
 func (h *HeadFile) Close() error {
+	if h.file == nil {
+		return nil
+	}
 	return errors.Join(h.Sync(), h.file.Close())
 }
 
