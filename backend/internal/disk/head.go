@@ -94,7 +94,8 @@ func (h *HeadFile) Check() error {
 	return nil
 }
 
-// Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync. After
+// Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync, but for
+// the first, which is synced at once: a head file without a mark beside a store with records is one that was exchanged. After
 // an error the slot may hold anything, and the newest is as it was: Check and Write again.
 func (h *HeadFile) Write(mark []byte) error {
 	if len(mark) > MarkMax {
@@ -104,6 +105,7 @@ func (h *HeadFile) Write(mark []byte) error {
 	copy(next.mark[:], mark)
 	b, at := h.buf[:slotSize], next.place*slotSize
 	next.encode(b)
+	isFirst := h.newest.length == 0
 	if h.dirty.IsZero() {
 		h.dirty = time.Now()
 	}
@@ -112,6 +114,9 @@ func (h *HeadFile) Write(mark []byte) error {
 	}
 	copy(h.seen[at:], b)
 	h.newest = next
+	if isFirst {
+		return h.Sync()
+	}
 	return nil
 }
 

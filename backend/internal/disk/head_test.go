@@ -276,7 +276,9 @@ func TestHeadSync(t *testing.T) {
 			}
 		}
 		due(false)
+		write(t, h, "zero")
 		time.Sleep(time.Hour)
+		due(false) // the first mark of all does not wait
 		write(t, h, "one")
 		due(false)
 		time.Sleep(time.Second - 1)
