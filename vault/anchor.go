@@ -67,7 +67,7 @@ func (a *anchored) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	if err := a.check(ctx, held); err != nil {
+	if held, err = a.check(ctx, held); err != nil {
 		if errors.Is(err, ErrRollback) {
 			a.v.stop(err)
 		}
@@ -77,12 +77,30 @@ func (a *anchored) follow(ctx context.Context) error {
 	return nil
 }
 
-// check holds the log against what the anchor holds. One that holds nothing, because it is new or has forgotten, is told.
-func (a *anchored) check(ctx context.Context, held audit.Head) error {
-	if held == (audit.Head{}) {
-		return nil
+// check holds the log against what the anchor holds, and returns that: if the log was archived up to behind it meanwhile, the
+// anchor had been moved on first. One that holds nothing, because it is new or has forgotten, is told.
+func (a *anchored) check(ctx context.Context, held audit.Head) (audit.Head, error) {
+	for range swaps {
+		if held == (audit.Head{}) {
+			return held, nil
+		}
+		below := a.v.mustContain(ctx, held, a.past, "the anchor")
+		if !errors.Is(below, errBelow) {
+			return held, below
+		}
+		now, err := a.load(ctx)
+		if err == nil {
+			err = a.v.update(ctx, a.v.newBatch())
+		}
+		if err != nil {
+			return held, fmt.Errorf("anchor: %w", err)
+		}
+		if now == held {
+			return held, below
+		}
+		held = now
 	}
-	return a.v.mustContain(ctx, held, a.past, "the anchor")
+	return held, fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
 }
 
 func (a *anchored) load(ctx context.Context) (audit.Head, error) {
@@ -138,7 +156,8 @@ func (v *core) checkAnchor(ctx context.Context) error {
 	if v.anchor == nil {
 		return nil
 	}
-	if err := v.anchor.check(ctx, v.anchor.last); err != nil {
+	var err error
+	if v.anchor.last, err = v.anchor.check(ctx, v.anchor.last); err != nil {
 		return err
 	}
 	return v.anchor.advance(ctx, v.state.head)

@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -41,7 +42,11 @@ type archive struct {
 	w      io.Writer
 	edge   audit.Tree // where the log began
 	cut    audit.Tree // where it is to begin
+	begun  bool       // w may have been written to
+	failed error      // why it does not hold the archive
 }
+
+var errUnwritten = errors.New("the archive was not written to its end")
 
 func (a *archive) first() int64 { return a.edge.Head().Size }
 func (a *archive) size() int64  { return a.cut.Head().Size }
@@ -63,22 +68,31 @@ func decideArchive(w view, c *call) (p plan, r *refusal) {
 	return p, nil
 }
 
-// loadArchive is step 4: it finds the cut and writes the archive.
+// loadArchive is step 4. When it is done again, since keys were changed meanwhile, w holds what it was given: it is not
+// written to twice.
 func loadArchive(ctx context.Context, v *core, c *call) error {
 	a := c.archive
+	if a.begun {
+		return a.failed
+	}
+	a.begun, a.failed = true, errUnwritten // should w panic
+	a.failed = a.make(ctx, v)
+	if a.failed == nil {
+		end := a.cut.Head()
+		c.detail, a.failed = detail(archiveJSON{a.first(), end.Size, end.Root[:], a.before.Unix()})
+	}
+	return a.failed
+}
+
+// make finds the cut and writes the archive.
+func (a *archive) make(ctx context.Context, v *core) error {
 	if err := a.find(ctx, v); err != nil {
 		return err
 	}
 	if err := v.anchoredAt(ctx, a.size()); err != nil {
 		return err
 	}
-	if err := a.write(ctx, v); err != nil {
-		return err
-	}
-	end := a.cut.Head()
-	detail, err := json.Marshal(archiveJSON{a.first(), end.Size, end.Root[:], a.before.Unix()})
-	c.detail = string(detail)
-	return err
+	return a.write(ctx, v)
 }
 
 // archiveJSON is an archive as its record shows it.

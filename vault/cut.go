@@ -14,6 +14,8 @@ import (
 // says where that is, and hashing on from the edge must lead to the head's root.
 const cutKey = "cut"
 
+var errCut = fmt.Errorf("%w: the log does not begin where its head says, or has not the lines behind that", ErrTampered)
+
 type cutJSON struct {
 	Edge audit.Tree `json:"edge"`
 }
@@ -38,7 +40,10 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 			return h, edge, err
 		}
 	}
-	return h, audit.Tree{}, fmt.Errorf("%w: the log does not begin where its head says", ErrTampered)
+	if _, err = v.current(ctx); err == nil {
+		err = errCut
+	}
+	return h, audit.Tree{}, err
 }
 
 // edge is the tree where a log begins that has first as its lowest line, or where it begins by now.
@@ -74,7 +79,7 @@ func parseCut(r Row) (audit.Tree, error) {
 
 // missing says why the log has no line of a number below its head's size: it was archived meanwhile, or else it is gone.
 func (v *core) missing(ctx context.Context, seq int64) error {
-	h, err := v.catchUp(ctx)
+	h, err := v.current(ctx)
 	switch {
 	case err != nil:
 		return err

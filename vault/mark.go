@@ -79,10 +79,10 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	if err != nil || late && m.log.Size > h.log.Size {
 		return err
 	}
-	if m.log.Size < h.first {
+	if err = v.mustContain(ctx, m.log, head{}, "the head file"); errors.Is(err, errBelow) {
 		return nil // it fell behind before the records were archived
 	}
-	return v.mustContain(ctx, m.log, head{}, "the head file")
+	return err
 }
 
 // firstMark is for a vault where a crash came between its first commit and the mark of that. It is written now, with the
@@ -101,37 +101,57 @@ func (v *core) firstMark(ctx context.Context) error {
 	})
 }
 
+// errBelow: what is to be compared with the log lies before its cut.
+var errBelow = fmt.Errorf("%w: it was archived", ErrRollback)
+
 // mustContain is ErrRollback unless the log, up to the head as this process knows it, has had the given head. past is a head
 // of this log, or none: what is below it is not read if the given one is not.
 func (v *core) mustContain(ctx context.Context, old audit.Head, past head, where string) error {
-	v.mu.RLock()
-	h := v.state.head
-	v.mu.RUnlock()
-	if old.Size < max(h.first, 1) || old.Size > h.log.Size {
-		return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", ErrRollback, where, old.Size, h.first, h.log.Size)
-	}
-	edge := past.tree
-	if past.log.Size > old.Size || past.log.Size < h.first {
-		var err error
-		if edge, err = v.edge(ctx, h.first); err != nil || old.Size < edge.Head().Size { // archived just now
+	for range tries {
+		v.mu.RLock()
+		h := v.state.head
+		v.mu.RUnlock()
+		if old.Size < 1 || old.Size > h.log.Size {
+			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", ErrRollback, where, old.Size, h.first, h.log.Size)
+		}
+		if old.Size < h.first {
+			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", errBelow, where, old.Size, h.first, h.log.Size)
+		}
+		got, err := v.headAt(ctx, h, old.Size, past)
+		if err == nil && got != old {
+			return fmt.Errorf("%w: at record %d %s knows another history than the log", ErrRollback, old.Size, where)
+		}
+		if !errors.Is(err, errCut) {
+			return err
+		}
+		if err := v.update(ctx, v.newBatch()); err != nil { // another process may have archived
 			return err
 		}
 	}
-	got, err := h.tree.HeadAt(old.Size, edge, func(from int64, n int) ([][]byte, error) {
+	return errCut
+}
+
+// headAt is the head that the log had at a size, if it leads to h; errCut if it does not begin where h says.
+func (v *core) headAt(ctx context.Context, h head, size int64, past head) (audit.Head, error) {
+	edge := past.tree
+	if past.log.Size > size || past.log.Size < h.first {
+		var err error
+		if edge, err = v.edge(ctx, h.first); err == nil && edge.Head().Size != h.first {
+			err = errCut
+		}
+		if err != nil {
+			return audit.Head{}, err
+		}
+	}
+	got, err := h.tree.HeadAt(size, edge, func(from int64, n int) ([][]byte, error) {
 		lines, err := v.readLines(ctx, from, n)
 		if err == nil && len(lines) == 0 {
-			err = fmt.Errorf("%w: the log ends before its head", ErrTampered)
+			err = errCut
 		}
 		return lines, err
 	})
 	if tampered := (*audit.TamperError)(nil); errors.As(err, &tampered) {
-		return fmt.Errorf("%w: %w", ErrTampered, err)
+		err = fmt.Errorf("%w: %w", ErrTampered, err)
 	}
-	if err != nil {
-		return err
-	}
-	if got != old {
-		return fmt.Errorf("%w: at record %d %s knows another history than the log", ErrRollback, old.Size, where)
-	}
-	return nil
+	return got, err
 }

@@ -118,7 +118,7 @@ func (r *restore) write(part Batch) error {
 	ran := errNoUpdate
 	err := contain(func() error { // the store may be a user's own
 		return r.v.store.Update(r.ctx, r.next, func(changed []Row) (Batch, error) {
-			if ran = nil; len(changed) > 0 && part.First == 0 && part.Rows[0].Key == restoreKey {
+			if ran = nil; len(changed) > 0 && len(part.Rows) > 0 && part.Rows[0].Key == restoreKey {
 				ran = fmt.Errorf("%w: the store is no longer empty", ErrConflict)
 			}
 			return part, ran

@@ -66,19 +66,11 @@ func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 	if err != nil || len(lines) == 0 {
 		return err
 	}
-	if err := v.enter(); err != nil {
-		return err
+	now, err := v.current(ctx)
+	if err == nil && now.log.Size == h.Size {
+		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
 	}
-	defer v.leave()
-	if err := v.update(ctx, v.newBatch()); err != nil {
-		return err // the store cannot be asked what is behind the head
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if v.state.head.log.Size == h.Size {
-		return fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
-	}
-	return nil
+	return err
 }
 
 // wait returns when there is another line.
@@ -125,8 +117,9 @@ func (v *core) lines(ctx context.Context) audit.Lines {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		size := v.size() // before the reading, which may see the end of a log that then grows
 		lines, err = v.readLines(ctx, from, n)
-		if err == nil && len(lines) == 0 && from < v.size() {
+		if err == nil && len(lines) == 0 && from < size {
 			err = v.missing(ctx, from)
 		}
 		return lines, err
@@ -187,15 +180,21 @@ func readAhead(lines audit.Lines) audit.Lines {
 // catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
 // answers with the head that it knows.
 func (v *core) catchUp(ctx context.Context) (head, error) {
+	h, err := v.current(ctx)
+	if h.log.Size == 0 || errors.Is(err, ErrTampered) || ctx.Err() != nil {
+		return head{}, errors.Join(err, ctx.Err())
+	}
+	return h, nil
+}
+
+// current is catchUp that says why the head may be one of the past.
+func (v *core) current(ctx context.Context) (head, error) {
 	if err := v.enter(); err != nil {
 		return head{}, err
 	}
 	defer v.leave()
 	err := v.update(ctx, v.newBatch())
-	if errors.Is(err, ErrTampered) || ctx.Err() != nil {
-		return head{}, errors.Join(err, ctx.Err())
-	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.state.head, nil
+	return v.state.head, err
 }
