@@ -249,6 +249,7 @@ func TestHeadMoved(t *testing.T) {
 		"emptied": func(p string) error { return os.Truncate(p, 0) },
 	} {
 		h := newHead(t)
+		write(t, h, "first, which is synced")
 		write(t, h, "mark")
 		if err := move(h.path); err != nil {
 			t.Fatal(err)
