@@ -16,8 +16,9 @@ import (
 // Verify(Issue(c)) equals c; any other token is an error. The vault checks the claims themselves. Both methods are called
 // by many goroutines at once and obey their context; a panic is an error.
 //
-// RotateKeys turns the key of the built-in one. A TokenIssuer that signs with a key of its own turns that itself: a rotation
-// marked Compromised does not end its tokens.
+// RotateKeys turns the key of the built-in one. A TokenIssuer that signs with a key of its own turns that itself, before
+// Restore, ResetClock and a rotation marked Compromised: these forget which tokens were revoked and used up, and end only
+// those of its tokens that were issued in an earlier second.
 type TokenIssuer interface {
 	Issue(ctx context.Context, c Claims) (Token, error)
 	Verify(ctx context.Context, t Token) (Claims, error)

@@ -250,6 +250,7 @@ func TestHeadMoved(t *testing.T) {
 		"emptied": func(p string) error { return os.Truncate(p, 0) },
 	} {
 		h := newHead(t)
+		write(t, h, "first, which is synced")
 		write(t, h, "mark")
 		write(t, h, "mark") // Check looks at the name for the first one
 		if err := move(h.path); err != nil {
