@@ -87,7 +87,10 @@ func ExampleVerify() {
 	first := export()
 	head, err := audit.Verify(bytes.NewReader(first), key)
 	fmt.Println(head.Size, err)
-	kept := first[:bytes.Index(first, []byte("\n\n{"))+1]
+	kept, err := audit.ReadCheckpoint(bytes.NewReader(first))
+	if err != nil {
+		panic(err)
+	}
 
 	// The keeper drops the last record and signs what is left.
 	lines = lines[:2]

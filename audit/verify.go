@@ -168,6 +168,11 @@ func lineError(err error, seq int64) error {
 	return fmt.Errorf("read export: %w", err)
 }
 
+// ReadCheckpoint returns the checkpoint with which an export begins: what VerifyFrom wants of an archive. It is not checked.
+func ReadCheckpoint(export io.Reader) ([]byte, error) {
+	return readCheckpoint(bufio.NewReaderSize(export, 4*maxLine))
+}
+
 // readCheckpoint returns everything before the second blank line; the first divides the text from the signatures.
 func readCheckpoint(in *bufio.Reader) ([]byte, error) {
 	var checkpoint []byte

@@ -113,6 +113,13 @@ func (c *call) size() int {
 	return n
 }
 
+// From here a call goes
+//
+//	commit → queue.add … runCommitter → commitBatch → update → runBatch → Store.Update, which calls batch.update: batch.go
+//	                                                                    → deliver: auditors.go, which answers c.done
+//
+// or, if nobody else is about, commit → commitAlone → runBatch.
+
 // commit is step 5 as its caller sees it: wait for the durable record. A caller that gives up only stops waiting. One that
 // cannot give up, and is alone, commits by itself: waking the committer and waiting for it takes as long as all the rest
 // of a Get in memory.

@@ -132,10 +132,10 @@ func (v *core) do(ctx context.Context, c *call) error {
 	c.born = v.keys().generation
 	for c.try = 1; ; c.try++ {
 		c.generation = v.keys().generation
-		c.refuseMalformed()            // 1  request.go
-		c.who = c.by.authenticate(ctx) // 2  identity.go, token.go
-		now := v.early(c)              // 3  decide.go
-		if c.refused != nil && v.refusals.over(c, now) {
+		c.refuseMalformed()                              // 1  request.go
+		c.who = c.by.authenticate(ctx)                   // 2  identity.go, token.go
+		now := v.early(c)                                // 3  below, decide.go
+		if c.refused != nil && v.refusals.over(c, now) { // counted, and recorded with others: refusals.go
 			return c.wrap(c.refused.error())
 		}
 		c.dooms = v.dooms(c)

@@ -221,7 +221,10 @@ func ExampleOperator_Archive() {
 	if err := v.Log().Export(ctx, &rest); err != nil {
 		log.Fatal(err)
 	}
-	from := archive[:bytes.Index(archive, []byte("\n\n{"))+1] // the checkpoint in it
+	from, err := audit.ReadCheckpoint(bytes.NewReader(archive))
+	if err != nil {
+		log.Fatal(err)
+	}
 	head, err = audit.VerifyFrom(from, &rest, v.Log().Key())
 	fmt.Println(head.Size, "records in all,", err)
 	// Output:

@@ -83,6 +83,9 @@ func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
 		return head{}, nil, err
 	}
 	if len(rows) != 1 || rows[0].Key != headKey {
+		if any, err := v.store.Rows(ctx, "", 1); err != nil || len(any) == 0 {
+			return head{}, nil, errors.Join(err, fmt.Errorf("%w: the store is empty: Restore needs a backup", ErrInvalid))
+		}
 		if err := v.unfinished(ctx); err != nil {
 			return head{}, nil, err
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	engine "modernc.org/sqlite"
+
+	"github.com/keyward-go/keyward/vault"
 )
 
 // conn is one connection, used by one goroutine at a time. It goes to the driver directly: database/sql costs as much as
@@ -71,7 +73,11 @@ func (c *conn) verify() error {
 			return err
 		}
 		if got := fmt.Sprint(v); !strings.EqualFold(got, w) {
-			return fmt.Errorf("PRAGMA %s is %s, must be %s: commits would not be durable", name, got, w)
+			err := fmt.Errorf("PRAGMA %s is %s, must be %s: commits would not be durable", name, got, w)
+			if name == "journal_mode" { // it stands in the file
+				err = fmt.Errorf("%w: %w", err, vault.ErrTampered)
+			}
+			return err
 		}
 	}
 	return nil

@@ -12,7 +12,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 )
@@ -33,35 +35,51 @@ const (
 	opFull      = "full" // once more
 )
 
+// each is how often one file system is full: its vault grows.
+const each = 20
+
 func run(ctx context.Context, r *kit.Run) error {
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
 		return errors.New("unshare is not in PATH: apt-get install util-linux")
 	}
-	p, err := r.Start(ctx, r.Dir, r.Rounds, nil, unshare, "--user", "--map-root-user", "--mount", "--")
+	full := 0
+	for done := 0; done < r.Rounds && err == nil; done += each {
+		var n int
+		n, err = one(ctx, r, unshare, filepath.Join(r.Dir, fmt.Sprint(done)), min(each, r.Rounds-done))
+		full += n
+		r.Progress(done)
+	}
+	r.Figure("times full", full)
+	return err
+}
+
+func one(ctx context.Context, r *kit.Run, unshare, dir string, times int) (full int, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, err
+	}
+	p, err := r.Start(ctx, dir, times, nil, unshare, "--user", "--map-root-user", "--mount", "--")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	acks, code, err := p.Wait()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	full := 0
 	for _, a := range acks {
 		switch a.Op {
 		case opViolation:
-			return kit.Violationf("%s", a.Text)
+			return full, kit.Violationf("%s", a.Text)
 		case opFull:
 			full++
 		}
 	}
 	switch {
 	case code != 0 && len(acks) == 0:
-		return fmt.Errorf("user and mount namespaces are needed, and are not to be had here (%s): run outside of a container that forbids them, or allow them "+
+		return full, fmt.Errorf("user and mount namespaces are needed, and are not to be had here (%s): run outside of a container that forbids them, or allow them "+
 			"(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)", p.Stderr())
 	case code != 0:
-		return fmt.Errorf("the child ended with code %d: %s", code, p.Stderr())
+		return full, fmt.Errorf("the child ended with code %d: %s", code, p.Stderr())
 	}
-	r.Figure("times full", full)
-	return nil
+	return full, nil
 }
