@@ -23,6 +23,7 @@ type batch struct {
 	ring     *keyring // that this batch brings, if it does
 	scrub    bool     // what is removed is to leave no bytes behind
 	head     head
+	clock    readTime
 	sum      sum
 	buf      []byte
 	lines    [][]byte
@@ -76,9 +77,10 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 		return err
 	}
 	if b.head.reset != v.state.head.reset { // the clock was wrong, and this process may have begun then
-		b.read.steady = b.read.wall
+		now.steady = now.wall
 	}
-	b.now, b.behind = b.read.after(b.head.time)
+	b.clock = now
+	b.now, b.behind = now.after(b.head.time)
 	b.first = b.head.first
 	return nil
 }

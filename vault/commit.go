@@ -221,8 +221,10 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 		return err
 	}
 	v.mu.Lock()
-	for k, e := range b.over.rows {
-		v.state.set(k, e)
+	if len(b.over.rows) > 0 {
+		for k, e := range b.over.rows {
+			v.state.set(k, e)
+		}
 	}
 	if b.head.reset != v.state.head.reset {
 		v.clock.restart()

@@ -19,7 +19,7 @@ func decideClock(w view, c *call) (plan, *refusal) {
 	if !w.behind {
 		return plan{}, clockFine
 	}
-	if !w.read.possible() {
+	if w.absurd {
 		return plan{}, clockBehind
 	}
 	return plan{}, nil
@@ -34,7 +34,7 @@ func loadClock(ctx context.Context, v *core, c *call) error {
 
 func applyClock(b *batch, c *call) {
 	applyKeyring(b, c)
-	b.now, b.behind = b.read.wall, false
+	b.now, b.behind = b.clock.wall, false
 	b.reset()
 }
 

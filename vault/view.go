@@ -12,8 +12,8 @@ type view struct {
 	*state
 	over   *staging // nil outside a batch
 	now    time.Time
-	behind bool // the wall clock is too far behind the log
-	read   readTime
+	behind bool  // the wall clock is too far behind the log
+	absurd bool  // it shows no time that a record could hold
 	first  int64 // lowest line kept
 	v      *core
 }
