@@ -37,14 +37,15 @@ const swaps = 100
 // another process may have moved it past a batch that was waiting here. A log that does not contain what the anchor holds is
 // a fork, or was rolled back: nothing is committed to it any more.
 func (a *anchored) advance(ctx context.Context, to head) error {
-	for try := 0; a.last.Size < to.log.Size; try++ {
+	log := to.log()
+	for try := 0; a.last.Size < to.size; try++ {
 		if try == swaps {
 			return fmt.Errorf("anchor: %w: it was moved %d times by others", ErrBusy, swaps)
 		}
 		from := a.last
-		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, log) })
 		if err == nil {
-			a.last = to.log
+			a.last = log
 			break
 		}
 		if !errors.Is(err, ErrConflict) {

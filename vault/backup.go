@@ -58,7 +58,7 @@ func (b *backup) run() error {
 	if err != nil {
 		return err
 	}
-	b.head, b.tree, b.since = h, edge, h.log.Size
+	b.head, b.tree, b.since = h, edge, h.size
 	for _, step := range []func() error{
 		b.opening,
 		func() error { return b.lines(b.since) },
@@ -193,12 +193,12 @@ func (b *backup) changes() error {
 		b.lost = map[rowKey]bool{}
 		rows, h, err := b.v.rowsSince(b.ctx, b.since)
 		if err == nil {
-			err = b.lines(h.log.Size)
+			err = b.lines(h.size)
 		}
 		if err != nil {
 			return err
 		}
-		if b.tree.Head() != h.log {
+		if b.tree != h.tree {
 			return fmt.Errorf("%w: the lines of the log are not those of its head", ErrTampered)
 		}
 		for _, r := range rows {
@@ -221,7 +221,7 @@ func (b *backup) changes() error {
 		if len(b.lost) == 0 {
 			return nil
 		}
-		b.since = h.log.Size
+		b.since = h.size
 	}
 	return fmt.Errorf("%w: versions are deleted faster than they can be copied; back up again", ErrBusy)
 }
@@ -302,7 +302,7 @@ func (v *core) changedSince(b *batch, since int64, changed []Row) (rows []Row, h
 	var missed []Row // by this process
 	var mac []byte
 	for _, r := range changed {
-		if r.Seq >= v.state.head.log.Size {
+		if r.Seq >= v.state.head.size {
 			missed = append(missed, r)
 		}
 		if r.Key == headKey {
@@ -317,7 +317,7 @@ func (v *core) changedSince(b *batch, since int64, changed []Row) (rows []Row, h
 	if err := b.start(v, v.clock.read(), missed); err != nil {
 		return nil, h, err
 	}
-	if h.log != b.head.log {
+	if h.tree != b.head.tree {
 		return nil, h, fmt.Errorf("%w: the store has no head", ErrTampered)
 	}
 	return rows, h, b.headMAC.verify(&h, b.sum, mac)

@@ -108,7 +108,7 @@ func (b *batch) write(k rowKey, row any) {
 }
 
 // seq is the number of the line that is being written.
-func (b *batch) seq() int64 { return b.head.log.Size + int64(len(b.lines)) }
+func (b *batch) seq() int64 { return b.head.size + int64(len(b.lines)) }
 
 // run decides one call at the head, on what the calls before it have left, and appends its record. This is where it counts:
 // every other writer is locked out.
@@ -190,7 +190,7 @@ func (b *batch) finish() (Batch, error) {
 		return Batch{}, nil
 	}
 	b.purge()
-	out := Batch{First: b.head.log.Size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep, Scrub: b.scrub}
+	out := Batch{First: b.head.size, Lines: b.lines, Rows: b.rows[:0], Keep: b.keep, Scrub: b.scrub}
 	for _, k := range b.dirty {
 		e := b.over.rows[k]
 		if e.row == nil {
@@ -209,12 +209,12 @@ func (b *batch) finish() (Batch, error) {
 	for _, line := range b.lines {
 		b.head.tree.Append(line)
 	}
-	b.head.log, b.head.time = b.head.tree.Head(), b.now
+	b.head.size, b.head.time = b.head.size+int64(len(b.lines)), b.now
 	var err error
 	if b.headRow, err = b.head.append(b.headRow[:0], &b.headMAC, b.sum); err != nil {
 		return Batch{}, err
 	}
-	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.log.Size - 1, b.headRow})
+	out.Rows = append(append(out.Rows, b.sealed...), Row{headKey, b.head.size - 1, b.headRow})
 	b.rows = out.Rows
 	if b.markMAC != nil {
 		b.mark = b.head.appendMark(b.mark[:0], b.markMAC)

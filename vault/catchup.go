@@ -23,7 +23,7 @@ func (b *batch) catchUp(changed []Row) error {
 			if err != nil {
 				return err
 			}
-			if r.Seq != h.log.Size-1 || !h.follows(&before) {
+			if r.Seq != h.size-1 || !h.follows(&before) {
 				return fmt.Errorf("%w: the head is not behind the one before", ErrTampered)
 			}
 			b.head, mac = h, m
@@ -54,5 +54,5 @@ func (b *batch) catchUp(changed []Row) error {
 // follows reports whether a head can stand behind another. Time goes back, and purged with it, across a reset only.
 func (h *head) follows(before *head) bool {
 	onward := h.reset > before.reset || h.reset == before.reset && !h.time.Before(before.time) && h.purged >= before.purged
-	return onward && h.id == before.id && h.log.Size >= before.log.Size && h.first >= before.first && h.generation >= before.generation
+	return onward && h.id == before.id && h.size >= before.size && h.first >= before.first && h.generation >= before.generation
 }

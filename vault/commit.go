@@ -245,7 +245,7 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 func (v *core) runUpdate(ctx context.Context, b *batch) error {
 	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
 	err := contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.log.Size, b.update)
+		return v.store.Update(ctx, v.state.head.size, b.update)
 	})
 	b.unsure = err != nil && b.inside == nil && !unchanged(err)
 	if b.inside == errFollow || err == nil {

@@ -43,7 +43,7 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 		b.sealed = append(b.sealed, Row{keyringKey, 0, data})
 		return b.finish()
 	})
-	if err == nil && b.head.log.Size == 0 {
+	if err == nil && b.head.size == 0 {
 		err = errNoUpdate
 	}
 	if err != nil {

@@ -27,12 +27,12 @@ func (id vaultID) String() string { return hex.EncodeToString(id[:]) }
 // origin is the name of the vault's log and of its key.
 func (id vaultID) origin() string { return "keyward/" + id.String() }
 
-// head is the size and root of the log, and the MAC that binds every deciding row to them. Whoever moves it holds the
-// store's lock.
+// head is the right edge of the log's tree, and the MAC that binds every deciding row to it. The root of the tree is made when
+// it is asked for. Whoever moves a head holds the store's lock.
 type head struct {
 	id         vaultID
-	log        audit.Head // size and root of the log
-	tree       audit.Tree // its right edge, which the root proves
+	size       int64      // of the log
+	tree       audit.Tree // right edge
 	first      int64      // lowest line kept
 	time       time.Time  // of the last record
 	generation uint32     // of the keyring
@@ -41,20 +41,20 @@ type head struct {
 	since      int64      // and tokens that were issued before this Unix second are dead
 }
 
-// The row is headSize bytes of fixed places, then the tree:
+// log is size and root.
+func (h *head) log() audit.Head { return h.tree.Head() }
+
+// The row is fields of fixed places, the tree as audit.Tree writes it, its size in front, and the MAC:
 //
-//	format(4) ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ generation(4) ‖ purged(8) ‖
-//	reset(8) ‖ since(8) ‖ MAC(32)
+//	format(4) ‖ vault id(16) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
 const (
-	headFields = 4 + 16 + 8 + 32 + 8 + 12 + 4 + 8 + 8 + 8
-	headSize   = headFields + 32
+	headFields = 4 + 16 + 8 + 12 + 4 + 8 + 8 + 8
+	macSize    = 32
 )
 
 func (h *head) appendFields(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, format)
 	dst = append(dst, h.id[:]...)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(h.log.Size))
-	dst = append(dst, h.log.Root[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.first))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.time.Unix()))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(h.time.Nanosecond()))
@@ -67,9 +67,8 @@ func (h *head) appendFields(dst []byte) []byte {
 // append writes the row.
 func (h *head) append(dst []byte, m *headMAC, rows sum) ([]byte, error) {
 	start := len(dst)
-	dst = h.appendFields(dst)
-	dst = append(dst, m.of(dst[start:], rows)...)
-	return h.tree.AppendBinary(dst)
+	dst, err := h.tree.AppendBinary(h.appendFields(dst))
+	return append(dst, m.of(dst[start:], rows)...), err
 }
 
 // parseHead reads the row and checks all that needs no key.
@@ -77,18 +76,15 @@ func parseHead(data []byte) (h head, mac []byte, err error) {
 	if f := data[:min(4, len(data))]; len(f) == 4 && f[0]|f[1]|f[2] == 0 && f[3] > format {
 		return h, nil, fmt.Errorf("%w: the vault has format %d, this program knows %d: use a newer keyward", ErrInvalid, f[3], format)
 	}
-	if len(data) < headSize || binary.BigEndian.Uint32(data) != format || h.tree.UnmarshalBinary(data[headSize:]) != nil {
+	end := len(data) - macSize
+	if end < headFields+8 || h.tree.UnmarshalBinary(data[headFields:end]) != nil {
 		return h, nil, fmt.Errorf("%w: the head cannot be read", ErrTampered)
 	}
-	if err := h.parseFields(data[:headFields]); err != nil {
-		return h, nil, err
-	}
-	if h.log != h.tree.Head() {
-		return h, nil, fmt.Errorf("%w: the head does not fit itself", ErrTampered)
-	}
-	return h, data[headFields:headSize], nil
+	h.size = int64(binary.BigEndian.Uint64(data[headFields:])) // of the tree
+	return h, data[end:], h.parseFields(data[:headFields])
 }
 
+// parseFields reads what appendFields wrote of a head whose size is known.
 func (h *head) parseFields(data []byte) error {
 	number := func(n int) (u uint64) {
 		for _, b := range data[:n] {
@@ -97,41 +93,40 @@ func (h *head) parseFields(data []byte) error {
 		data = data[n:]
 		return u
 	}
-	number(4) // format
+	known := number(4) == format
 	data = data[copy(h.id[:], data):]
-	h.log.Size = int64(number(8))
-	data = data[copy(h.log.Root[:], data):]
 	h.first = int64(number(8))
 	seconds, nanoseconds := int64(number(8)), int64(number(4))
 	h.generation = uint32(number(4))
 	h.purged, h.reset, h.since = int64(number(8)), int64(number(8)), int64(number(8))
-	if h.log.Size < 1 || h.first < 0 || h.first >= h.log.Size || seconds <= 0 || seconds > yearLimit || nanoseconds >= 1e9 ||
-		h.purged < 0 || h.reset < 0 || h.reset >= h.log.Size || h.since < 0 {
+	if !known || h.size < 1 || h.first < 0 || h.first >= h.size || seconds <= 0 || seconds > yearLimit || nanoseconds >= 1e9 ||
+		h.purged < 0 || h.reset < 0 || h.reset >= h.size || h.since < 0 {
 		return fmt.Errorf("%w: the head cannot be", ErrTampered)
 	}
 	h.time = time.Unix(seconds, nanoseconds).UTC()
 	return nil
 }
 
-// headMAC is HMAC-SHA256 over the fields of the row as they are stored, and the sum of the rows. It is not for
-// concurrent use.
+// headMAC is HMAC-SHA256 over the row as it is stored, and the sum of the rows. It is not for concurrent use.
 type headMAC struct {
 	hash.Hash
-	buf [headFields + 32]byte
-	out [32]byte
+	buf []byte
+	out [macSize]byte
 }
 
-func (m *headMAC) of(fields []byte, rows sum) []byte {
+func (m *headMAC) of(row []byte, rows sum) []byte {
 	total := rows.bytes()
 	m.Reset()
-	m.Write(append(append(m.buf[:0], fields...), total[:]...))
+	m.Write(row)
+	m.buf = append(m.buf[:0], total[:]...) // what is written escapes
+	m.Write(m.buf)
 	return m.Sum(m.out[:0])
 }
 
 // verify compares a stored MAC with that of the head and the sum of the rows.
 func (m *headMAC) verify(h *head, rows sum, mac []byte) error {
-	var fields [headFields]byte
-	if !hmac.Equal(mac, m.of(h.appendFields(fields[:0]), rows)) {
+	row, err := h.tree.AppendBinary(h.appendFields(nil))
+	if err != nil || !hmac.Equal(mac, m.of(row, rows)) {
 		return fmt.Errorf("%w: the rows are not those of the log's head", ErrTampered)
 	}
 	return nil

@@ -25,7 +25,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 		return err
 	}
 	checked, before, turned := errNoUpdate, h, false
-	err = v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
+	err = v.store.Update(ctx, h.size, func(changed []Row) (Batch, error) {
 		for _, r := range changed {
 			switch r.Key {
 			case headKey:
@@ -57,7 +57,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 		return errFollow
 	}
 	v.state.head = h
-	if lines, err := v.store.Lines(ctx, h.log.Size-1, 1); err != nil || len(lines) != 1 {
+	if lines, err := v.store.Lines(ctx, h.size-1, 1); err != nil || len(lines) != 1 {
 		return errors.Join(err, fmt.Errorf("%w: the log is shorter than its head", ErrTampered))
 	}
 	return nil

@@ -86,7 +86,7 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: checkpoint: %w", err)
 	}
-	return l.core().sign(h.log)
+	return l.core().sign(h.log())
 }
 
 func (v *core) sign(h audit.Head) ([]byte, error) {
@@ -159,7 +159,7 @@ func (l *Log) ProveConsistent(ctx context.Context, older, newer []byte) (audit.P
 func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	h, edge, err := l.core().begin(ctx)
 	if err == nil {
-		err = l.core().export(ctx, w, h.log, edge)
+		err = l.core().export(ctx, w, h.log(), edge)
 	}
 	if err != nil {
 		return fmt.Errorf("vault: export: %w", err)
@@ -194,7 +194,7 @@ func (l *Log) Verify(ctx context.Context, earlier ...[]byte) error {
 	r, w := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
-		err := contain(func() error { return l.core().export(ctx, w, h.log, edge) })
+		err := contain(func() error { return l.core().export(ctx, w, h.log(), edge) })
 		w.CloseWithError(err)
 		exported <- err
 	}()

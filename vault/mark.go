@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"crypto/hmac"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -20,22 +21,34 @@ type marker interface {
 	Mark(ctx context.Context) ([]byte, error)
 }
 
-// appendMark writes what the head file keeps of a head: the fields of its row, and an HMAC of them. That of the row binds
-// the sum of all rows, which nobody knows of an earlier head.
+// marked is what a head file knows of a head: the fields of its row, size and root.
+type marked struct {
+	head // without the tree
+	root [32]byte
+}
+
+func (m *marked) log() audit.Head { return audit.Head{Size: m.size, Root: m.root} }
+
+const markSize = headFields + 8 + 32 + macSize
+
+// appendMark writes it, and an HMAC of it. That of the row binds the sum of all rows, which nobody knows of an earlier head.
 func (h *head) appendMark(dst []byte, m hash.Hash) []byte {
-	start := len(dst)
-	dst = h.appendFields(dst)
+	start, root := len(dst), h.log().Root
+	dst = binary.BigEndian.AppendUint64(h.appendFields(dst), uint64(h.size))
+	dst = append(dst, root[:]...)
 	m.Reset()
 	m.Write(dst[start:])
 	return m.Sum(dst)
 }
 
 // parseMark reads it back.
-func (k *keyring) parseMark(mark []byte) (h head, err error) {
-	if len(mark) == headFields+32 {
+func (k *keyring) parseMark(mark []byte) (h marked, err error) {
+	if len(mark) == markSize {
 		m := k.sub(labelMark)
-		m.Write(mark[:headFields])
-		if hmac.Equal(m.Sum(nil), mark[headFields:]) {
+		m.Write(mark[:markSize-macSize])
+		if hmac.Equal(m.Sum(nil), mark[markSize-macSize:]) {
+			h.size = int64(binary.BigEndian.Uint64(mark[headFields:]))
+			copy(h.root[:], mark[headFields+8:])
 			err = h.parseFields(mark[:headFields])
 			return h, err
 		}
@@ -70,16 +83,16 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	}
 	h := v.state.head
 	switch {
-	case mark == nil && (h.log.Size == 1 || h.reset == h.log.Size-1):
+	case mark == nil && (h.size == 1 || h.reset == h.size-1):
 		return v.firstMark(ctx)
 	case mark == nil:
-		return fmt.Errorf("%w: the head file is new, the log has %d records", ErrRollback, h.log.Size)
+		return fmt.Errorf("%w: the head file is new, the log has %d records", ErrRollback, h.size)
 	}
 	m, err := v.keys().parseMark(mark)
-	if err != nil || late && m.log.Size > h.log.Size {
+	if err != nil || late && m.size > h.size {
 		return err
 	}
-	if err = v.mustContain(ctx, m.log, head{}, "the head file"); errors.Is(err, errBelow) {
+	if err = v.mustContain(ctx, m.log(), head{}, "the head file"); errors.Is(err, errBelow) {
 		return nil // it fell behind before the records were archived
 	}
 	return err
@@ -93,11 +106,11 @@ func (v *core) firstMark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.store.Update(ctx, h.log.Size, func(changed []Row) (Batch, error) {
+	return v.store.Update(ctx, h.size, func(changed []Row) (Batch, error) {
 		if len(changed) > 0 { // by a process that writes marks of its own
 			return Batch{}, nil
 		}
-		return Batch{First: h.log.Size, Rows: []Row{{headKey, h.log.Size - 1, row}}, Mark: h.appendMark(nil, b.markMAC)}, nil
+		return Batch{First: h.size, Rows: []Row{{headKey, h.size - 1, row}}, Mark: h.appendMark(nil, b.markMAC)}, nil
 	})
 }
 
@@ -111,11 +124,11 @@ func (v *core) mustContain(ctx context.Context, old audit.Head, past head, where
 		v.mu.RLock()
 		h := v.state.head
 		v.mu.RUnlock()
-		if old.Size < 1 || old.Size > h.log.Size {
-			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", ErrRollback, where, old.Size, h.first, h.log.Size)
+		if old.Size < 1 || old.Size > h.size {
+			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", ErrRollback, where, old.Size, h.first, h.size)
 		}
 		if old.Size < h.first {
-			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", errBelow, where, old.Size, h.first, h.log.Size)
+			return fmt.Errorf("%w: %s knows %d records, the log has %d to %d", errBelow, where, old.Size, h.first, h.size)
 		}
 		got, err := v.headAt(ctx, h, old.Size, past)
 		if err == nil && got != old {
@@ -134,7 +147,7 @@ func (v *core) mustContain(ctx context.Context, old audit.Head, past head, where
 // headAt is the head that the log had at a size, if it leads to h; errCut if it does not begin where h says.
 func (v *core) headAt(ctx context.Context, h head, size int64, past head) (audit.Head, error) {
 	edge := past.tree
-	if past.log.Size > size || past.log.Size < h.first {
+	if past.size > size || past.size < h.first {
 		var err error
 		if edge, err = v.edge(ctx, h.first); err == nil && edge.Head().Size != h.first {
 			err = errCut

@@ -87,7 +87,7 @@ func (v *core) restoredDetail(was audit.Head, mark []byte, lost bool) (string, e
 		d.Anchor = detailOf(v.anchor.last)
 	}
 	if h, err := v.keys().parseMark(mark); err == nil {
-		d.Mark = detailOf(h.log)
+		d.Mark = detailOf(h.log())
 	}
 	return detail(d)
 }
@@ -105,13 +105,13 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []
 	}
 	b, ran := v.newBatch(), errNoUpdate
 	err = contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.log.Size, func(changed []Row) (out Batch, err error) {
+		return v.store.Update(ctx, v.state.head.size, func(changed []Row) (out Batch, err error) {
 			if ran = b.start(v, v.clock.read(), changed); ran != nil {
 				return Batch{}, ran
 			}
 			c := &call{op: opRestore, verbatim: true}
 			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
-			if c.record.Detail, ran = v.restoredDetail(b.head.log, mark, lost); ran != nil {
+			if c.record.Detail, ran = v.restoredDetail(b.head.log(), mark, lost); ran != nil {
 				return Batch{}, ran
 			}
 			c.writeRecord()
@@ -168,9 +168,9 @@ func (v *core) forceAnchor(ctx context.Context) error {
 	}
 	for range swaps {
 		from := a.last
-		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log) })
+		err := a.gate.do(ctx, func(ctx context.Context) error { return a.store.Advance(ctx, from, to.log()) })
 		if err == nil {
-			a.last, a.past = to.log, to
+			a.last, a.past = to.log(), to
 			return nil
 		}
 		if errors.Is(err, ErrConflict) {

@@ -26,7 +26,7 @@ type restore struct {
 	root  RootKey
 	in    *backupReader
 	b     *batch     // for its MACs
-	began head       // at which the copy began
+	began marked     // at which the copy began
 	cut   []Row      // where the log begins, if not with record 0
 	next  int64      // number of the next line
 	tree  audit.Tree // of the lines read
@@ -187,13 +187,13 @@ func (r *restore) check() error {
 		return err
 	}
 	v := r.v
-	if h.id != r.began.id || h.first != r.began.first || h.log.Size < r.began.log.Size || h.generation != v.keys().generation || r.head.Seq != h.log.Size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.log.Size {
+	if h.id != r.began.id || h.first != r.began.first || h.size < r.began.size || h.generation != v.keys().generation || r.head.Seq != h.size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.size {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
 	for _, k := range v.dropGone(head{}, h) {
 		r.gone = append(r.gone, Row{Key: k.String()})
 	}
-	if r.tree.Head() != h.log {
+	if r.tree != h.tree {
 		return fmt.Errorf("%w: the log of the backup is not that of its head", ErrTampered)
 	}
 	v.state.head = h

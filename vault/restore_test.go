@@ -420,7 +420,7 @@ func TestRestoreInPlace(t *testing.T) {
 		t.Errorf("a key is alive: %v, %v", states, err)
 	}
 	_, err = vault.Restore(ctx, vault.Config{Store: memory.New(), Root: b.root}, nil, "")
-	if !errors.Is(err, vault.ErrTampered) {
+	if !errors.Is(err, vault.ErrInvalid) {
 		t.Errorf("an empty store is restored from nothing: %v", err)
 	}
 }

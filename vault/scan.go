@@ -35,7 +35,7 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 		}
 	}
 	s.fresh = false
-	h := s.head.log
+	h := s.head.log()
 	page := readAhead(s.v.lines(ctx))
 	for s.size < h.Size {
 		lines, err := page(s.size, int(min(pageLines, h.Size-s.size)))
@@ -67,7 +67,7 @@ func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 		return err
 	}
 	now, err := v.current(ctx)
-	if err == nil && now.log.Size == h.Size {
+	if err == nil && now.size == h.Size {
 		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
 	}
 	return err
@@ -101,7 +101,7 @@ func (s *scan) longer(ctx context.Context) (longer bool, err error) {
 	defer s.v.leave()
 	err = contain(func() error { // the store may be a user's own
 		h, _, err := s.v.loadHead(ctx)
-		longer = h.log.Size > s.size
+		longer = h.size > s.size
 		return err
 	})
 	return longer, err
@@ -130,7 +130,7 @@ func (v *core) lines(ctx context.Context) audit.Lines {
 func (v *core) size() int64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.state.head.log.Size
+	return v.state.head.size
 }
 
 // readLines contains a panic of the store, which may be a user's own.
@@ -181,7 +181,7 @@ func readAhead(lines audit.Lines) audit.Lines {
 // answers with the head that it knows.
 func (v *core) catchUp(ctx context.Context) (head, error) {
 	h, err := v.current(ctx)
-	if h.log.Size == 0 || errors.Is(err, ErrTampered) || ctx.Err() != nil {
+	if h.size == 0 || errors.Is(err, ErrTampered) || ctx.Err() != nil {
 		return head{}, errors.Join(err, ctx.Err())
 	}
 	return h, nil

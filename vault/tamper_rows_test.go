@@ -183,17 +183,16 @@ func TestTamperHead(t *testing.T) {
 	}{
 		{"format", 0, 4, vault.ErrInvalid}, // one of a newer keyward, for all that this one can tell
 		{"vault id", 4, 20, vault.ErrTampered},
-		{"size", 20, 28, vault.ErrTampered},
-		{"root", 28, 60, vault.ErrTampered},
-		{"first", 60, 68, vault.ErrTampered},
-		{"seconds", 68, 76, vault.ErrTampered},
-		{"nanoseconds", 76, 80, vault.ErrTampered},
-		{"generation", 80, 84, vault.ErrTampered},
-		{"purged", 84, 92, vault.ErrTampered},
-		{"reset", 92, 100, vault.ErrTampered},
-		{"since", 100, 108, vault.ErrTampered},
-		{"MAC", 108, 140, vault.ErrTampered},
-		{"edge", 140, len(row.Data), vault.ErrTampered},
+		{"first", 20, 28, vault.ErrTampered},
+		{"seconds", 28, 36, vault.ErrTampered},
+		{"nanoseconds", 36, 40, vault.ErrTampered},
+		{"generation", 40, 44, vault.ErrTampered},
+		{"purged", 44, 52, vault.ErrTampered},
+		{"reset", 52, 60, vault.ErrTampered},
+		{"since", 60, 68, vault.ErrTampered},
+		{"size", 68, 76, vault.ErrTampered},
+		{"edge", 76, len(row.Data) - 32, vault.ErrTampered},
+		{"MAC", len(row.Data) - 32, len(row.Data), vault.ErrTampered},
 	} {
 		larger := bytes.Clone(row.Data)
 		larger[field.to-1]++

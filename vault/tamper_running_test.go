@@ -5,7 +5,6 @@ package vault_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"strings"
@@ -99,15 +98,13 @@ func TestTamperRunning(t *testing.T) {
 func biggerHead(d dump) []byte {
 	head := bytes.Clone(d.row("head").Data)
 	var tree audit.Tree
-	if err := tree.UnmarshalBinary(head[140:]); err != nil {
+	mac := head[len(head)-32:]
+	if err := tree.UnmarshalBinary(head[68 : len(head)-32]); err != nil {
 		panic(err)
 	}
 	tree.Append([]byte("a line"))
-	h := tree.Head()
-	binary.BigEndian.PutUint64(head[20:], uint64(h.Size))
-	copy(head[28:60], h.Root[:])
-	head, _ = tree.AppendBinary(head[:140])
-	return head
+	bigger, _ := tree.AppendBinary(bytes.Clone(head[:68]))
+	return append(bigger, mac...)
 }
 
 // TestTamperRunningOldSeq changes a row in place, under the number of the line that wrote it: the running vault goes on with
