@@ -57,20 +57,22 @@
 // where its lines begin, once records were archived, as {"edge":"<text of audit.Tree>"}: it decides nothing, the head says
 // where that is, and hashing on from it leads to the head's root or is refused; "keyring" is below, and "head" is
 //
-//	fields = format(4)=1 ‖ vault id(16) ‖ size(8) ‖ root(32) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖
-//	         keyring generation(4) ‖ purged(8) ‖ reset(8) ‖ since(8)
-//	head   = fields ‖ HMAC-SHA256(label "head": fields ‖ sum(32)) ‖ right edge of the tree
+//	fields = format(4)=1 ‖ vault id(16) ‖ first(8) ‖ time: seconds(8), nanoseconds(4) ‖ keyring generation(4) ‖ purged(8) ‖
+//	         reset(8) ‖ since(8)
+//	head   = fields ‖ edge ‖ HMAC-SHA256(label "head": fields ‖ edge ‖ sum(32))
 //
-// with size and root of the log, the lowest line kept, and the effective time. Rows of tokens that ended before the Unix second
-// purged are gone: the commit that finds 1,024 of them removes them, and every other process drops the same, since a removed row
-// is handed to none. At the line reset (of a restore, a compromised rotation, or ResetClock, across which time may go back)
-// every row of a token that was written before went, and a grant of before the Unix second since is dead. The edge is that of
-// [audit.Tree], which the root proves; sum is the sum modulo 2²⁵⁶ of HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over
-// all deciding rows. So a row that is changed, dropped, added or put back is found when the vault is opened, and rows that
-// other processes write are checked as they come in.
+// with the lowest line kept, the effective time, and the right edge of the log's tree, as [audit.Tree] writes it: its size and
+// hashes, from which comes the root. Rows of tokens that ended before the Unix second purged are gone: the commit that finds
+// 1,024 of them removes them, and every other process drops the same, since a removed row is handed to none. At the line
+// reset (of a restore, a compromised rotation, or ResetClock, across which time may go back) every row of a token that was
+// written before went, and a grant of before the Unix second since is dead. sum is the sum modulo 2²⁵⁶ of
+// HMAC-SHA256(label "row": key, line number(8), data; each behind its length(4)) over all deciding rows. So a row that is
+// changed, dropped, added or put back is found when the vault is opened, and rows that other processes write are checked as
+// they come in.
 //
-// A store with a head file is given, with each commit, a mark to keep there: fields ‖ HMAC-SHA256(label "mark": fields). When
-// the vault is opened its log must contain the mark's head, and that of [Config].Anchor if there is one (mark.go, anchor.go).
+// A store with a head file is given, with each commit, a mark to keep there: fields ‖ size(8) ‖ root(32) ‖
+// HMAC-SHA256(label "mark": all before). When the vault is opened its log must contain the mark's head, and that of
+// [Config].Anchor if there is one (mark.go, anchor.go).
 //
 // # Sealing
 //
