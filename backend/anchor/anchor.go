@@ -47,6 +47,8 @@ type Anchor struct {
 	name  string
 }
 
+var _ vault.Anchor = (*Anchor)(nil)
+
 // In returns the anchor of that name in store, which stays the caller's: close it after the vault. The name is the origin
 // of the vault's log, or one of your own: names of A-Z a-z 0-9 _ and - joined by "/", each of 1 to 64 bytes, at most 128
 // in all. Any other is vault.ErrInvalid at each call. Two vaults must not share one.
