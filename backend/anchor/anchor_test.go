@@ -24,14 +24,6 @@ import (
 	"github.com/keyward-go/keyward/vault/vaulttest"
 )
 
-// swapper is what a vault asks of its anchor.
-type swapper interface {
-	Load(ctx context.Context) (audit.Head, error)
-	Advance(ctx context.Context, from, to audit.Head) error
-}
-
-var _ swapper = (*anchor.Anchor)(nil)
-
 const origin = "keyward/00112233445566778899aabbccddeeff"
 
 func head(size int64, root byte) audit.Head {
