@@ -33,6 +33,6 @@
 //	examples              programs that run offline, a module of its own
 //	harness               programs that break vaults on purpose, a module of its own
 //
-// Imports point down only: scope and audit import nothing of ours, vault imports these two, the backends import vault.
-// A test of this package checks it.
+// Imports point down only: scope and audit import nothing of ours; of the public packages vault imports these two, the backends
+// import vault. A test of this package checks it.
 package keyward

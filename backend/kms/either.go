@@ -121,6 +121,7 @@ func (s spare) seal(ctx context.Context, key, data []byte, made bool) ([]byte, e
 		if err != nil {
 			return nil, fmt.Errorf("what it sealed it does not open: %w", err)
 		}
+		defer clear(again)
 		if subtle.ConstantTimeCompare(again, key) != 1 {
 			return nil, fmt.Errorf("%w: what it sealed it opens as something else", vault.ErrKMSUnavailable)
 		}

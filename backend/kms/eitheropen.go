@@ -39,6 +39,7 @@ func (e *either) open(ctx context.Context, ciphertext, data []byte) ([]byte, err
 	}
 	body := ciphertext[:len(ciphertext)-sha256.Size]
 	plaintext, err := e.ask(ctx, sealedBlob{parts, partData(data), func(key []byte) ([]byte, error) {
+		defer clear(key)
 		plaintext, err := openLocal(key, n, body, data)
 		switch {
 		case errors.Is(err, vault.ErrWrongKey):

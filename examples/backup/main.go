@@ -72,7 +72,11 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(out, "Backed up %d secrets, online, into one text file.\n", secrets)
-	if err := op.Revoke(ctx, link(ctx, agent), "the run is over"); err != nil {
+	claims, err := agent.Claims(ctx)
+	if err != nil {
+		return err
+	}
+	if err := op.Revoke(ctx, claims[len(claims)-1].ID, "the run is over"); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "After it was written, the agent's token was revoked. The backup does not know.")
@@ -132,12 +136,3 @@ func rehearse(ctx context.Context, out io.Writer, root vault.RootKey, from strin
 func path(n int) string { return fmt.Sprintf("production/search/key-%d", n) }
 
 func value(n int) vault.Secret { return vault.NewSecret(fmt.Sprintf("not-a-real-key-%d", n)) }
-
-// link is the id of an agent's own token.
-func link(ctx context.Context, agent *vault.Session) string {
-	claims, err := agent.Claims(ctx)
-	if err != nil {
-		return ""
-	}
-	return claims[len(claims)-1].ID
-}

@@ -25,6 +25,7 @@ import (
 	"github.com/keyward-go/keyward/backend/anchor"
 	"github.com/keyward-go/keyward/backend/file"
 	"github.com/keyward-go/keyward/backend/kms"
+	"github.com/keyward-go/keyward/examples/internal/show"
 	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -91,7 +92,7 @@ func dayOne(ctx context.Context, out io.Writer, s site, to string) (token vault.
 		return token, err
 	}
 	err = errors.Join(op.Backup(ctx, f, "every night"), f.Sync(), f.Close())
-	tell(out, "On machine-a the agent's token", get(ctx, agent))
+	show.Works(out, "On machine-a the agent's token", get(ctx, agent))
 	return agent.Token(), err
 }
 
@@ -112,13 +113,13 @@ func restore(ctx context.Context, out io.Writer, s site, from string, old vault.
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
 	op := v.Operator("keeper")
-	tell(out, "  The operator", get(ctx, op))
-	tell(out, "  The agent's old token", get(ctx, v.Session(old, netip.Addr{})))
+	show.Works(out, "  The operator", get(ctx, op))
+	show.Works(out, "  The agent's old token", get(ctx, v.Session(old, netip.Addr{})))
 	fresh, err := issue(ctx, op)
 	if err != nil {
 		return err
 	}
-	tell(out, "  A new one", get(ctx, fresh))
+	show.Works(out, "  A new one", get(ctx, fresh))
 	for r, err := range v.Log().Records(ctx, audit.Filter{Op: "restore"}) {
 		if err != nil {
 			return err
@@ -167,7 +168,7 @@ func rollback(ctx context.Context, out io.Writer, s site) error {
 		return err
 	}
 	fmt.Fprintln(out, "  If it was no attacker: Restore without a backup accepts what is there, and every token is dead.")
-	tell(out, "  The revoked token", get(ctx, v.Session(agent.Token(), netip.Addr{})))
+	show.Works(out, "  The revoked token", get(ctx, v.Session(agent.Token(), netip.Addr{})))
 	return v.Close()
 }
 
@@ -208,12 +209,4 @@ func get(ctx context.Context, s interface {
 }) error {
 	_, err := s.Get(ctx, vault.Request{Path: path, Reason: "search the web"})
 	return err
-}
-
-func tell(out io.Writer, what string, err error) {
-	if err != nil {
-		fmt.Fprintf(out, "%s is refused: %v\n", what, err)
-		return
-	}
-	fmt.Fprintf(out, "%s works.\n", what)
 }

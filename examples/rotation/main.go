@@ -25,11 +25,14 @@ import (
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/backend/sqlite"
+	"github.com/keyward-go/keyward/examples/internal/show"
 	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
 
 const secrets = 200
+
+var grant = vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:production/*"), TTL: time.Hour}
 
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
@@ -57,7 +60,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err := fill(ctx, op); err != nil {
 		return err
 	}
-	agent, err := op.Issue(ctx, vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:production/*"), TTL: time.Hour})
+	agent, err := op.Issue(ctx, grant)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if reads.Load() == 0 {
 		return errors.New("the agent read nothing")
 	}
-	say(out, "Its token, issued before,", read(ctx, agent))
+	show.Works(out, "Its token, issued before,", read(ctx, agent))
 
 	// Two roots: either opens the vault, so losing one is not the end. Keep the two in two places.
 	if err := op.SetRoot(ctx, kms.Either(kms.KeyFile(first), kms.KeyFile(second)), "a spare root"); err != nil {
@@ -95,7 +98,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	op, agent = v.Operator("keeper"), v.Session(agent.Token(), netip.Addr{})
-	say(out, "The vault opens with the second, and the agent's token", read(ctx, agent))
+	show.Works(out, "The vault opens with the second, and the agent's token", read(ctx, agent))
 	if err := op.SetRoot(ctx, kms.KeyFile(second), "the first is lost"); err != nil {
 		return err
 	}
@@ -105,11 +108,11 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprint(out, "\nRotateKeys, compromised: every token that was ever issued is dead.\n")
-	say(out, "The agent's token", read(ctx, agent))
-	if agent, err = op.Issue(ctx, vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:production/*"), TTL: time.Hour}); err != nil {
+	show.Works(out, "The agent's token", read(ctx, agent))
+	if agent, err = op.Issue(ctx, grant); err != nil {
 		return err
 	}
-	say(out, "A new one", read(ctx, agent))
+	show.Works(out, "A new one", read(ctx, agent))
 	return report(ctx, out, v.Log())
 }
 
@@ -135,14 +138,6 @@ func fill(ctx context.Context, op *vault.Operator) error {
 func read(ctx context.Context, agent *vault.Session) error {
 	_, err := agent.Get(ctx, vault.Request{Path: path(1), Reason: "search the web"})
 	return err
-}
-
-func say(out io.Writer, what string, err error) {
-	if err != nil {
-		fmt.Fprintf(out, "%s is refused: %v\n", what, err)
-		return
-	}
-	fmt.Fprintf(out, "%s works.\n", what)
 }
 
 // busy lets the agent read until stop is called, which answers how many reads failed.
