@@ -382,11 +382,17 @@ func TestMarkBegunMeanwhile(t *testing.T) {
 // More names than a page has.
 func TestMarkManyNames(t *testing.T) {
 	s := &marked{Store: memory.New()}
+	nameOf := func(i int64) string {
+		if i == 1000 {
+			return "n0999/a" // right behind the last one of the first page
+		}
+		return fmt.Sprintf("n%04d", i)
+	}
 	err := s.Update(t.Context(), 0, func([]vault.Row) (b vault.Batch, _ error) {
 		for i := range int64(2000) {
-			text := fmt.Appendf(nil, `{"anchor":"n%04d","size":7,"root":"PBU0I1wkNQirkjWJ9/wMGQrzVKsf6jugBvIZjjfQyzw="}`, i)
+			text := fmt.Appendf(nil, `{"anchor":"%s","size":7,"root":"PBU0I1wkNQirkjWJ9/wMGQrzVKsf6jugBvIZjjfQyzw="}`, nameOf(i))
 			b.Lines = append(b.Lines, text)
-			b.Rows = append(b.Rows, vault.Row{Key: fmt.Sprintf("anchor:n%04d", i), Seq: i, Data: bytes.Clone(text)})
+			b.Rows = append(b.Rows, vault.Row{Key: "anchor:" + nameOf(i), Seq: i, Data: bytes.Clone(text)})
 			b.Mark = fmt.Appendf(nil, "%d %s", i, text)
 		}
 		return b, nil
@@ -394,7 +400,7 @@ func TestMarkManyNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"n0000", "n0999", "n1000", "n1001", "n1999"} {
+	for _, name := range []string{nameOf(0), nameOf(999), nameOf(1000), nameOf(1001), nameOf(1999)} {
 		a := anchor.In(s, name)
 		h, err := a.Load(t.Context())
 		if err != nil || h.Size != 7 {

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-const steps = 6
+const steps = 4
 
 // race moves both anchors of a store on, in eight goroutines beside whoever else does, until they are at steps.
 func race(s vault.Store) error {
@@ -65,7 +65,7 @@ func race(s vault.Store) error {
 // Two processes of eight goroutines, in a store that both find empty: nobody is told that it was rolled back.
 func TestMarkProcesses(t *testing.T) {
 	open := inFiles(t)["sqlite"]
-	for range 8 {
+	for range 4 {
 		path := filepath.Join(t.TempDir(), "anchors")
 		var children [2]*exec.Cmd
 		for i := range children {
@@ -94,7 +94,7 @@ func TestMarkProcesses(t *testing.T) {
 // Goroutines of one process, in a store that all find empty.
 func TestMarkRace(t *testing.T) {
 	for kind, open := range inFiles(t) {
-		for range 8 {
+		for range 4 {
 			if err := race(open.at(t, filepath.Join(t.TempDir(), "anchors"))); err != nil {
 				t.Errorf("%s: %v", kind, err)
 			}
