@@ -13,7 +13,9 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	wrapping "github.com/hashicorp/go-kms-wrapping/v2"
@@ -163,44 +165,54 @@ func TestWrapperIsShownWholeBytesOnly(t *testing.T) {
 	}
 }
 
+// A wrapper that hangs holds up no caller, and no more than MaxUnderWay goroutines. The bubble reports any that is left.
 func TestWrapperThatHangs(t *testing.T) {
 	w := aeadWrapper(t, "key-1")
 	sealed := seal(t, kms.Wrapper(w))
-	release := make(chan struct{})
-	before := runtime.NumGoroutine()
-	r := kms.Wrapper(fake{
-		Wrapper: w,
-		encrypt: func([]byte, *wrapping.BlobInfo) (*wrapping.BlobInfo, error) { <-release; return nil, io.EOF },
-		decrypt: func(*wrapping.BlobInfo, []byte) ([]byte, error) { <-release; return nil, io.EOF },
-	})
-	var wg sync.WaitGroup
-	for i := range 64 {
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			start, err := time.Now(), error(nil)
-			if i%2 == 0 {
-				_, err = r.EncryptWithContext(ctx, plaintext, data)
-			} else {
-				_, err = r.DecryptWithContext(ctx, sealed, data)
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 50 * time.Millisecond
+		release := make(chan struct{})
+		var under, most atomic.Int32
+		hang := func() {
+			for n := under.Add(1); ; {
+				if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
+					break
+				}
 			}
-			if took := time.Since(start); !errors.Is(err, vault.ErrKMSUnavailable) || !errors.Is(err, context.DeadlineExceeded) || took > 2*time.Second {
-				t.Errorf("%v after %v", err, took)
-			}
-		})
-	}
-	wg.Wait()
-	if n := runtime.NumGoroutine() - before; n > kms.MaxUnderWay {
-		t.Errorf("%d goroutines hang; at most %d may", n, kms.MaxUnderWay)
-	}
-	close(release)
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			return
+			defer under.Add(-1)
+			<-release
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("goroutines are left although the wrapper has ended")
+		r := kms.Wrapper(fake{
+			Wrapper: w,
+			encrypt: func([]byte, *wrapping.BlobInfo) (*wrapping.BlobInfo, error) { hang(); return nil, io.EOF },
+			decrypt: func(*wrapping.BlobInfo, []byte) ([]byte, error) { hang(); return nil, io.EOF },
+		})
+		var wg sync.WaitGroup
+		for i := range 64 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				start, err := time.Now(), error(nil)
+				if i%2 == 0 {
+					_, err = r.EncryptWithContext(ctx, plaintext, data)
+				} else {
+					_, err = r.DecryptWithContext(ctx, sealed, data)
+				}
+				if took := time.Since(start); !errors.Is(err, vault.ErrKMSUnavailable) || !errors.Is(err, context.DeadlineExceeded) || took != patience {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
+		}
+		wg.Wait()
+		if n := under.Load(); n != kms.MaxUnderWay {
+			t.Errorf("%d calls hang, want the %d that may", n, kms.MaxUnderWay)
+		}
+		close(release)
+		synctest.Wait()
+		if n := most.Load(); n != kms.MaxUnderWay || under.Load() != 0 {
+			t.Errorf("%d calls were under way at most, %d are left", n, under.Load())
+		}
+	})
 }
 
 // A wrapper that fails every second time never makes a wrong answer, and no claim that stored data was changed.
