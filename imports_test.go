@@ -39,6 +39,9 @@ var below = map[string][]string{
 	"backend/internal/disk": {"vault"},
 	"backend/internal/rows": {"vault"},
 	"backend/backendtest":   {"vault"},
+	"internal/egress":       {"vault", "agent/redact"},
+	"agent":                 {"scope", "vault", "agent/redact", "internal/egress"},
+	"agent/redact":          {"vault"},
 }
 
 // nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything.
@@ -57,6 +60,7 @@ var external = map[string]string{
 	"modernc.org/sqlite":                          "the default store, without cgo",
 	"golang.org/x/mod":                            "transparency log and signed notes",
 	"golang.org/x/crypto":                         "Argon2id",
+	"golang.org/x/time":                           "the rate of an agent's tool calls",
 	"golang.org/x/sys":                            "system calls that package syscall lacks",
 	"google.golang.org/protobuf":                  "coding of go-kms-wrapping's BlobInfo; tink-go and go-kms-wrapping bring it anyway",
 	"github.com/stretchr/testify (_test.go only)": "that redaction holds in its diffs",

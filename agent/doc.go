@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package agent is what an agent holds: HTTP clients, tools and wrappers that get its work done with credentials which it does
+// not see, and the masking of those it has touched.
+//
+// An Agent is made of one vault.Session, so of one token. In the order of preference:
+//
+//  1. Agent.Client: an *http.Client for your tool's own code, or for an SDK. The model needs no vault tool at all.
+//  2. Wrap: your tool takes a credential as an argument; the model writes {{secret:path}} in its place.
+//  3. the tool http_request: the model says which request, the policy of the secret says where it may go.
+//  4. Run and Signer: for programs that want a variable, and keys that sign.
+//  5. the tool get_secret: the model gets the value, and the record says that it was revealed.
+//
+// Tools returns what the token is good for, so which of them an agent has is decided by its grant and by nothing else.
+//
+// # What a model sees
+//
+// Of its own tools: paths it may list, hosts, and answers of upstreams, masked. It sees no cause of a refusal, no token and, but for
+// get_secret, no value. Where a value that get_secret has revealed goes from there (callbacks, spans, debug logs, the
+// transcript) is the framework's business: Redactor masks it where you can put it in the way. It is the second net; the
+// first is not to reveal.
+//
+// # What is recorded
+//
+// Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave,
+// the method and the host of a request, and the id of the call. Reasons and ids are masked first; WithoutFreeText leaves
+// them out. A call that names no path at all (malformed input, too many calls) is recorded as an invalid get without one.
+package agent

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// maxHandles bounds the secrets that one call of a tool may name.
+const maxHandles = 16
+
+var handle = regexp.MustCompile(`\{\{secret:([^{}]*)\}\}`)
+
+// Handles says where a model may write {{secret:path}} in the arguments of a tool, in place of a value that it does not know:
+// by argument, the URL that the tool sends that argument to. An argument inside of an object is named with dots, as in
+// "headers.Authorization". The policy of the path must name the place; an empty URL is for what does not go over HTTP, and
+// for paths without hosts.
+//
+// Name no argument from which the tool makes a URL, a file name, a query or a message: the place must be the one that is
+// stated here, whatever the model writes.
+type Handles map[string]string
+
+// Wrap returns f, a tool that takes one JSON object as text, such that the handles in its arguments are resolved when it is
+// called: each is a use of its own, decided and recorded before f runs. What f returns, and the text of its error, are
+// masked. A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a
+// fixed text, as a refusal is, and f does not run.
+func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h Handles) func(ctx context.Context, args string) (string, error) {
+	return func(ctx context.Context, args string) (answer string, err error) {
+		refusal, err := a.Resolve(ctx, "", json.RawMessage(args), h, func(args json.RawMessage) error {
+			var err error
+			answer, err = f(ctx, string(args))
+			answer = a.redactor.String(answer)
+			return a.maskError(err)
+		})
+		if refusal != "" {
+			return refusal, nil
+		}
+		return answer, err
+	}
+}
+
+// Resolve is what Wrap does, for adapters: it resolves the handles in args, a JSON object, and calls f with the result while
+// the values are lent; call is the id of the tool call, for the records. If f was not called for what the model wrote or may
+// not do, refusal is the fixed text for it; any other error is a fault, or that of f as it is. What f has got must be masked
+// by the caller, with Redactor, before a model sees it.
+func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, h Handles, f func(json.RawMessage) error) (refusal string, err error) {
+	call = a.text(call)
+	if !handle.Match(args) && !strings.Contains(string(args), "{{secret") && !strings.Contains(string(args), `\u`) {
+		return "", f(args)
+	}
+	var object map[string]any
+	d := json.NewDecoder(strings.NewReader(string(args)))
+	d.UseNumber()
+	if err := d.Decode(&object); err != nil || d.More() {
+		return malformedText, a.note(ctx, call, "the arguments of the tool were malformed")
+	}
+	found, ok := h.find("", object)
+	if !ok || len(found) > maxHandles {
+		return malformedText, a.note(ctx, call, "a handle stood where none may")
+	}
+	ran := false
+	err = a.resolve(ctx, call, object, found, func(args json.RawMessage) error { ran = true; return f(args) })
+	if ran || err == nil {
+		return "", err
+	}
+	if text := refusalText(err); text != "" {
+		return text, nil
+	}
+	return "", &fault{"the tool's handles", err}
+}
+
+// place is one use: a path, and where it goes.
+type place struct{ path, url string }
+
+// find returns every use that the arguments ask for, each once, or false if a handle stands where none may.
+func (h Handles) find(name string, v any) (found []place, ok bool) {
+	switch v := v.(type) {
+	case string:
+		if !strings.Contains(v, "{{secret") {
+			return nil, true
+		}
+		url, named := h[name]
+		matches := handle.FindAllStringSubmatch(v, -1)
+		if !named || strings.Contains(v, "://") || strings.Count(v, "{{secret") != len(matches) {
+			return nil, false
+		}
+		for _, m := range matches {
+			found = append(found, place{m[1], url})
+		}
+		return found, true
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			inner := key
+			if name != "" {
+				inner = name + "." + key
+			}
+			f, ok := h.find(inner, v[key])
+			if !ok || strings.Contains(key, "{{secret") || len(f) > 0 && strings.Contains(key, ".") {
+				return nil, false
+			}
+			found = append(found, f...)
+		}
+	case []any:
+		for _, e := range v {
+			if f, ok := h.find(name+"[]", e); !ok || len(f) > 0 {
+				return nil, false
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b place) int { return strings.Compare(a.path+" "+a.url, b.path+" "+b.url) })
+	return slices.Compact(found), true
+}
+
+// resolve takes one use after the other, and calls f within all of them.
+func (a *Agent) resolve(ctx context.Context, call string, object map[string]any, uses []place, f func(json.RawMessage) error) error {
+	values := map[string]string{}
+	var take func(uses []place) error
+	take = func(uses []place) error {
+		if len(uses) == 0 {
+			args, err := json.Marshal(fill(object, values))
+			if err != nil {
+				return err
+			}
+			return f(args)
+		}
+		req := vault.Request{Path: uses[0].path, URL: uses[0].url, Call: call, Reason: "a handle in the arguments of a tool"}
+		return a.session.Use(ctx, req, func(it vault.Item) error {
+			if err := a.redactor.Add(it.Value); err != nil {
+				return err
+			}
+			values[it.Path] = it.Value.Reveal()
+			return take(uses[1:])
+		})
+	}
+	return take(uses)
+}
+
+// fill returns v with its handles replaced. Where they may stand find has checked.
+func fill(v any, values map[string]string) any {
+	switch v := v.(type) {
+	case string:
+		return handle.ReplaceAllStringFunc(v, func(h string) string { return values[handle.FindStringSubmatch(h)[1]] })
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			out[key] = fill(e, values)
+		}
+		return out
+	}
+	return v
+}
+
+// maskError returns an error with the masked text of err; errors.Is and errors.As find what err wraps only if the text had
+// nothing to mask.
+func (a *Agent) maskError(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if masked := a.redactor.String(text); masked != text {
+		return fmt.Errorf("%s", masked)
+	}
+	return err
+}

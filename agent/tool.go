@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// What a model reads when it does not get what it asked for. The texts are fixed: a path that is outside of the scope, one
+// that is frozen and one that does not exist look alike, and so do the ways in which a token can be dead.
+const (
+	refusedText = "Refused: this secret is not available to you for that, and asking again will not change it. " +
+		"Go on without it, or say what you could not do."
+	malformedText = "Malformed input. Send one JSON object as the schema of this tool says, with no other keys."
+	waitText      = "Not now. Wait a moment before you call this tool again."
+)
+
+// Tool is one tool of one agent, bound to its token. It is safe for concurrent use. Its methods Name, Description and Call are
+// those of a langchaingo tool as it is; Func is the same for the Microsoft Agent Framework for Go; any other framework needs
+// a few lines around Name, Description, Schema and Invoke.
+type Tool struct {
+	agent             *Agent
+	name, description string
+	schema            json.RawMessage
+	run               func(ctx context.Context, call, input string) (string, error)
+}
+
+// Tools returns what the agent's grant is good for: get_secret for a right to read, http_request for a right to use,
+// list_secrets for either and for a right to list. Each name ends in the agent's, so that agents which share one executor
+// cannot take one another's.
+func (a *Agent) Tools() []*Tool {
+	var tools []*Tool
+	if a.can.read {
+		tools = append(tools, a.getSecret())
+	}
+	if a.can.use {
+		tools = append(tools, a.httpRequest())
+	}
+	if a.can.list {
+		tools = append(tools, a.listSecrets())
+	}
+	return tools
+}
+
+// Name returns the tool's name, at most 64 bytes of [a-z0-9_-].
+func (t *Tool) Name() string { return t.name }
+
+// Description returns what the model is told of the tool, the form of its input included, since some frameworks do not pass
+// the schema on.
+func (t *Tool) Description() string { return t.description }
+
+// Schema returns the JSON schema of the input, valid as draft-07 and 2020-12. The caller may change the slice.
+func (t *Tool) Schema() json.RawMessage { return append(json.RawMessage(nil), t.schema...) }
+
+// Call is Invoke without the id of a call.
+func (t *Tool) Call(ctx context.Context, input string) (string, error) {
+	return t.Invoke(ctx, "", input)
+}
+
+// Invoke runs the tool. id is what the framework calls this call, for the record; input is what the model sent: the object of
+// the schema, or what models make of it (a bare path, a JSON string, an object in a string).
+//
+// What the model did wrong or may not do is a fixed text and no error, since an error ends the run in most frameworks, and
+// each is recorded. An error is a fault, of the vault, of the network or of ctx; its text is fixed too, and errors.Is finds
+// the cause. A panic is an error.
+func (t *Tool) Invoke(ctx context.Context, id, input string) (answer string, err error) {
+	defer func() {
+		if p := recover(); p != nil { // not printed: it may hold what was being applied
+			answer, err = "", &fault{t.name, fmt.Errorf("panicked with a %T", p)}
+		}
+	}()
+	id = t.agent.text(id)
+	if !t.agent.calls.Allow() {
+		return t.tell(waitText, t.agent.note(ctx, id, "the tool was called too often"))
+	}
+	answer, err = t.run(ctx, id, input)
+	if errors.Is(err, errMalformed) {
+		return t.tell(malformedText, t.agent.note(ctx, id, "the input of the tool was malformed"))
+	}
+	return t.tell(answer, err)
+}
+
+// tell is an answer, the text of a refusal, or a fault.
+func (t *Tool) tell(answer string, err error) (string, error) {
+	if err == nil {
+		return answer, nil
+	}
+	if text := refusalText(err); text != "" {
+		return text, nil
+	}
+	return "", &fault{t.name, err}
+}
+
+// refusalText is what a model is told of an error of the door that is no fault; empty if it is one.
+func refusalText(err error) string {
+	switch {
+	case errors.Is(err, vault.ErrInvalid):
+		return malformedText
+	case errors.Is(err, vault.ErrDenied), errors.Is(err, vault.ErrNotFound):
+		return refusedText
+	case errors.Is(err, vault.ErrBusy), errors.Is(err, vault.ErrConflict):
+		return waitText
+	}
+	return ""
+}
+
+// note records a call that never got as far as a path: the door refuses the request that names none, and writes that down.
+func (a *Agent) note(ctx context.Context, call, reason string) error {
+	_, err := a.session.Get(ctx, vault.Request{Reason: reason, Call: call})
+	if errors.Is(err, vault.ErrInvalid) || errors.Is(err, vault.ErrDenied) {
+		return nil
+	}
+	return err
+}
+
+// fault keeps its cause from whoever prints it, since that may be a model: errors.Is and errors.As find it.
+type fault struct {
+	tool  string
+	cause error
+}
+
+func (f *fault) Error() string { return "agent: " + f.tool + " could not run; this is no refusal" }
+func (f *fault) Unwrap() error { return f.cause }

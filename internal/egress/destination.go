@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// refused is a URL that the door refuses by its form, and records: for requests that would not go where their URL says, or
+// that make of a connection something else than a request and its answer.
+const refused = "refused:"
+
+// destination returns what the door is told of a request. It is what will be sent, in the caller's spelling and without the
+// query: upper case, a trailing dot, userinfo, an international name are the door's to refuse.
+func destination(req *http.Request) (to, method string) {
+	method = req.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	u := req.URL
+	if u == nil || u.Opaque != "" || u.Host == "" || req.Host != "" && req.Host != u.Host || u.Path != "" && u.Path[0] != '/' ||
+		method == http.MethodConnect || method == http.MethodTrace || req.Header.Get("Upgrade") != "" ||
+		len(req.Header["Connection"]) > 0 && !closes(req.Header["Connection"]) {
+		return refused, method
+	}
+	told := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return told.String(), method
+}
+
+// closes reports whether a Connection header says nothing but close or keep-alive.
+func closes(values []string) bool {
+	for _, v := range values {
+		if v := strings.ToLower(v); v != "close" && v != "keep-alive" {
+			return false
+		}
+	}
+	return true
+}

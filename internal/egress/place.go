@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package egress
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// place returns a copy of req that carries the value as the policy of its path says. What the caller has put in the same place is
+// replaced: SDKs put a placeholder there. So is Authorization, if the value goes into another header: two credentials of one request
+// are for the upstream to choose between.
+func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request, error) {
+	out := req.Clone(ctx)
+	if out.Header == nil {
+		out.Header = http.Header{}
+	}
+	for _, name := range notForwarded {
+		drop(out.Header, name)
+	}
+	value := it.Value.Reveal()
+	kind, name, _ := strings.Cut(it.Policy.Placement, ":")
+	switch kind {
+	case "", "bearer":
+		return out, setHeader(out, "Authorization", "Bearer ", value)
+	case "basic":
+		return out, setHeader(out, "Authorization", "Basic ", base64.StdEncoding.EncodeToString([]byte(name+":"+value)))
+	case "header":
+		return out, setHeader(out, name, "", value)
+	case "query":
+		return out, setQuery(out, name, value)
+	}
+	return nil, fmt.Errorf("%w: a placement that this version does not know", vault.ErrInvalid)
+}
+
+// notForwarded are headers of the caller that do not go out: credentials of another kind, what is between two hops only, and
+// encodings that could not be masked.
+var notForwarded = []string{
+	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Accept-Encoding",
+}
+
+// drop removes a header in every spelling of its name: a map may hold more than one.
+func drop(h http.Header, name string) {
+	for key := range h {
+		if strings.EqualFold(key, name) {
+			delete(h, key)
+		}
+	}
+}
+
+var errNotText = errors.New("it has bytes that no header can hold (a line break at its end?): put it again without them")
+
+func setHeader(out *http.Request, name, before, value string) error {
+	if value == "" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%w: %w", vault.ErrInvalid, errNotText)
+	}
+	drop(out.Header, name)
+	out.Header.Set(name, before+value)
+	return nil
+}
+
+func setQuery(out *http.Request, name, value string) error {
+	query, err := url.ParseQuery(out.URL.RawQuery)
+	if err != nil {
+		return fmt.Errorf("%w: the query of the request is malformed", vault.ErrInvalid)
+	}
+	if query.Has(name) {
+		return fmt.Errorf("%w: the request has a query %s already", vault.ErrInvalid, name)
+	}
+	if out.URL.RawQuery != "" {
+		out.URL.RawQuery += "&"
+	}
+	out.URL.RawQuery += url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	return nil
+}
