@@ -52,7 +52,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.
-func (t transport) CloseIdleConnections() { t.engine.dialers.closeIdle() }
+func (t transport) CloseIdleConnections() { t.engine.CloseIdle() }
 
 // Do sends one request: one pass through the door. Like a transport it follows no redirect, closes the body of req in any case,
 // and changes nothing else of req. Errors: those of vault.Session.Use, *Error for all that went wrong behind the door.
@@ -97,3 +97,6 @@ func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 	}
 	return resp, nil
 }
+
+// CloseIdle closes the connections that are not in use.
+func (e *Engine) CloseIdle() { e.dialers.closeIdle() }
