@@ -31,7 +31,8 @@ func explain(err error) error {
 		return fmt.Errorf("%w (%v)", vault.ErrBusy, err)
 	case lib.SQLITE_FULL:
 		return fmt.Errorf("%w (%v)", syscall.ENOSPC, err)
-	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_FORMAT, lib.SQLITE_SCHEMA,
+		lib.SQLITE_ERROR: // "SQL logic error": our statements are constant, so it is the file that is not as we made it
 		return fmt.Errorf("%w (%v)", vault.ErrTampered, err)
 	}
 	return err

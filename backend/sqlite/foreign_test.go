@@ -143,3 +143,44 @@ func TestMissingLine(t *testing.T) {
 		t.Errorf("a missing line: %v", err)
 	}
 }
+
+// Whatever bit of the first page is flipped, which says what kind of file it is and has the schema: the store opens, or says
+// by name why not.
+func TestFlippedFirstPage(t *testing.T) {
+	s, path := openNew(t)
+	if err := appendLine(t.Context(), s, "l"); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := os.ReadFile(path + "-head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	every := 61 // bits; an odd number, so that each of the eight has its turn
+	if os.Getenv("KEYWARD_SLOW") == "1" {
+		every = 1
+	}
+	flipped := filepath.Join(t.TempDir(), "vault.db")
+	for bit := 0; bit < 8*4096; bit += every {
+		b := bytes.Clone(whole)
+		b[bit/8] ^= 1 << (bit % 8)
+		if err := errors.Join(os.WriteFile(flipped, b, 0o600), os.WriteFile(flipped+"-head", head, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := sqlite.Open(t.Context(), flipped)
+		if err == nil {
+			_, err = s.Lines(t.Context(), 0, 10)
+			s.Close()
+		}
+		if err != nil && !errors.Is(err, vault.ErrTampered) && !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("bit %d of byte %d: %v", bit%8, bit/8, err)
+		}
+		for _, end := range []string{"-wal", "-shm"} {
+			os.Remove(flipped + end)
+		}
+	}
+}
