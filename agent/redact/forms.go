@@ -75,8 +75,9 @@ func inBase64(e *base64.Encoding, value string, pad int) string {
 
 func percent(value string) string {
 	var b strings.Builder
-	for _, c := range []byte(value) {
-		fmt.Fprintf(&b, "%%%02X", c)
+	for i := range len(value) {
+		b.WriteByte('%')
+		b.WriteString(strings.ToUpper(hex.EncodeToString([]byte(value[i : i+1]))))
 	}
 	return b.String()
 }

@@ -14,10 +14,9 @@ import (
 // Mask stands where a value was.
 const Mask = "[redacted]"
 
-const (
-	maxValues   = 4096
-	maxPatterns = 128 << 20 // bytes
-)
+const maxValues = 4096
+
+var maxPatterns = 128 << 20 // bytes; a variable for its test
 
 // ErrFull is the answer of Add to one value too many. A value that cannot be masked must not be used.
 var ErrFull = errors.New("redact: this run has touched too many values to mask: 4,096, or 128 MiB of their forms; begin a new one")
