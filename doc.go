@@ -16,12 +16,15 @@
 //	go run ./examples/rotation      new keys, and another root, while an agent works
 //	go run ./examples/backup        a backup, and its rehearsal
 //	go run ./examples/restore       a lost machine, and an attacker who puts old files back
+//	go run ./examples/drill         a leaked key at 3 a.m., while a hostile agent keeps calling with it
 //
 // # Folders
 //
 //	scope                 paths, patterns, and what a token may do with them
 //	audit                 records, the log they form, checkpoints, proofs, verification
 //	vault                 the door: Vault, Operator, Session, Log
+//	agent                 what one agent holds: clients, tools and wrappers that never show the key
+//	agent/redact          masks what a run has touched, in text, streams, logs and answers
 //	vault/vaulttest       a vault in memory for unit tests, and assertions on its log
 //	audit/otelaudit       records as OpenTelemetry logs, a module of its own
 //	backend/memory        a store that ends with the process
@@ -34,5 +37,5 @@
 //	harness               programs that break vaults on purpose, a module of its own
 //
 // Imports point down only: scope and audit import nothing of ours; of the public packages vault imports these two, the backends
-// import vault. A test of this package checks it.
+// and agent import vault. A test of this package checks it.
 package keyward

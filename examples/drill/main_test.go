@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/keyward-go/keyward/examples/internal/exampletest"
+)
+
+func TestRun(t *testing.T) {
+	exampletest.Check(t, run, "testdata/output.txt", []string{leaked, fresh})
+}
