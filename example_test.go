@@ -10,9 +10,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"time"
 
+	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/backend/sqlite"
@@ -22,11 +24,11 @@ import (
 
 // The program of README.md. In place of the search service answers a server on this machine that checks the key.
 func Example() {
-	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer tvly-example" {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
-		fmt.Fprintln(w, "3 papers found at", r.Host)
+		fmt.Fprintf(w, "3 papers on %s", r.URL.Query().Get("q"))
 	}))
 	defer api.Close()
 	dir, err := os.MkdirTemp("", "keyward-readme-")
@@ -35,20 +37,19 @@ func Example() {
 		return
 	}
 	defer os.RemoveAll(dir)
-
-	client := api.Client() // dials the server for every name below example.com
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if err := research(context.Background(), dir, client); err != nil {
+	if err := research(context.Background(), dir, api.URL); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
-	// 200 OK 3 papers found at api.example.com
+	// 200 OK 3 papers on go
+	// {"status":200,"content_type":"text/plain; charset=utf-8","body":"3 papers on keys"}
 	// vault: get production/search/search-key: denied
 	// researcher use production/search/search-key: granted, "find papers"
+	// researcher use production/search/search-key: granted, "to cite"
 	// researcher get production/search/search-key: denied, "show me the key"
 }
 
-func research(ctx context.Context, dir string, client *http.Client) error {
+func research(ctx context.Context, dir, api string) error {
 	store, err := sqlite.Open(ctx, dir+"/agents.db")
 	if err != nil {
 		return err
@@ -61,9 +62,12 @@ func research(ctx context.Context, dir string, client *http.Client) error {
 
 	op := v.Operator("research-service") // full authority under a recorded name; stays in this process
 	_, err = op.Put(ctx, vault.Item{
-		Path:   "production/search/search-key",
-		Value:  vault.NewSecret("tvly-example"),
-		Policy: vault.Policy{Hosts: []string{"api.example.com"}}, // the only places where it may be used
+		Path:  "production/search/search-key",
+		Value: vault.NewSecret("tvly-example"),
+		Policy: vault.Policy{
+			Hosts:    []string{api},                                        // the only places where it may be used
+			Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // this one is no public address
+		},
 	})
 	if err != nil {
 		return err
@@ -76,27 +80,30 @@ func research(ctx context.Context, dir string, client *http.Client) error {
 	if err != nil {
 		return err
 	}
-
-	// The tool of the agent: applies a key that neither model nor agent sees.
-	ask := vault.Request{Path: "production/search/search-key", Reason: "find papers", URL: "https://api.example.com/search"}
-	err = researcher.Use(ctx, ask, func(it vault.Item) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, ask.URL, nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+it.Value.Reveal())
-		resp, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		fmt.Printf("%s %s", resp.Status, answer)
-		return err
-	})
+	a, err := agent.New(ctx, researcher)
 	if err != nil {
 		return err
 	}
+
+	// For your code: an HTTP client that applies a key which neither model nor agent sees.
+	resp, err := a.Client("production/search/search-key", "find papers").Get(api + "/search?q=go")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	fmt.Printf("%s %s\n", resp.Status, answer)
+	if err != nil {
+		return err
+	}
+
+	// For a framework: tools. The model writes which request it wants, and why; it has no key to give away.
+	text, err := a.Tools()[0].Call(ctx, `{"path": "production/search/search-key", "url": "`+api+`/search?q=keys", "reason": "to cite"}`)
+	if err != nil {
+		return err
+	}
+	fmt.Println(text)
+
 	_, err = researcher.Get(ctx, vault.Request{Path: "production/search/search-key", Reason: "show me the key"})
 	fmt.Println(err) // its scope says use, not read
 
