@@ -145,12 +145,7 @@ func opener(r *kit.Run, dir string) func(context.Context) (*vault.Vault, error) 
 	return func(ctx context.Context) (*vault.Vault, error) {
 		return kit.OpenVault(ctx, r.Store, dir, func(s vault.Store) vault.Store {
 			once.Do(func() { store = s })
-			return kept{store}
+			return kit.Kept(store)
 		})
 	}
 }
-
-// kept is a store that outlives the vaults on it.
-type kept struct{ vault.Store }
-
-func (kept) Close() error { return nil }

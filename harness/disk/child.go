@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
@@ -17,10 +18,9 @@ import (
 )
 
 const (
-	size   = 12 << 20 // of the file system
-	page   = 4 << 10
-	pages  = 20 // that are left free: 0 to this, more than any commit here takes
-	filler = "filler"
+	size  = 12 << 20 // of the file system
+	page  = 4 << 10
+	pages = 20 // that are left free: 0 to this, more than any commit here takes
 )
 
 // trial is the child.
@@ -29,6 +29,8 @@ type trial struct {
 	mount string // the file system
 	dir   string // the vault in it
 	times int
+
+	working atomic.Bool // for the seeded bug
 }
 
 func child(ctx context.Context, c *kit.Child) error {
@@ -67,7 +69,7 @@ func mount(args ...string) error {
 
 // fill leaves n pages free.
 func (t *trial) fill(n int) error {
-	f, err := os.Create(filepath.Join(t.mount, filler))
+	f, err := os.Create(t.filler())
 	if err != nil {
 		return err
 	}
@@ -87,22 +89,27 @@ func (t *trial) fill(n int) error {
 }
 
 // makeRoom undoes it.
-func (t *trial) makeRoom() error { return os.Remove(filepath.Join(t.mount, filler)) }
+func (t *trial) makeRoom() error { return os.Remove(t.filler()) }
+
+func (t *trial) filler() string { return filepath.Join(t.mount, "filler") }
 
 func (t *trial) openVault(ctx context.Context) (*vault.Vault, error) {
 	var wrap func(vault.Store) vault.Store
 	if t.Bug {
-		wrap = func(s vault.Store) vault.Store { return hungry{s} }
+		wrap = func(s vault.Store) vault.Store { return kit.Over(s, hungry{s, &t.working}) }
 	}
 	return kit.OpenVault(ctx, t.Store, t.dir, wrap)
 }
 
-// hungry is the seeded bug: a store that takes a full disk for success.
-type hungry struct{ vault.Store }
+// hungry is the seeded bug: under a vault that is at work, a store that takes a full disk for success.
+type hungry struct {
+	vault.Store
+	working *atomic.Bool
+}
 
 func (s hungry) Update(ctx context.Context, since int64, fn func([]vault.Row) (vault.Batch, error)) error {
 	err := s.Store.Update(ctx, since, fn)
-	if errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, syscall.ENOSPC) && s.working.Load() {
 		return nil
 	}
 	return err

@@ -15,17 +15,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 )
 
 // Harness is the full disk.
 var Harness = kit.Harness{
-	Name:   "disk",
-	About:  "full and read-only: typed errors, no value, no half record, and on without a restart when there is room",
-	Bug:    "the store takes a full disk for success",
-	Stores: []string{"sqlite", "file"},
-	Short:  20, Long: 400, Unit: "times full",
+	Name:    "disk",
+	About:   "full and read-only: typed errors, no value, no half record, and on without a restart when there is room",
+	Bug:     "the store takes a full disk for success",
+	BugSays: regexp.MustCompile(`acknowledged and lost|a value left without a record`),
+	Stores:  []string{"sqlite", "file"},
+	Short:   20, Long: 400, Unit: "times full",
 	Run: run, Child: child,
 }
 

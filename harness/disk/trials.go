@@ -58,9 +58,12 @@ func (t *trial) work(ctx context.Context) error {
 	}
 	defer v.Close()
 	book := kit.NewBook()
+	t.working.Store(true)
+	defer t.working.Store(false)
 	for i := range t.times {
 		n := i % pages
-		if err := t.once(ctx, v, book, i, n); err != nil {
+		if err := t.once(ctx, v, book, i, n); err != nil { // what it has cost is worth knowing
+			err = errors.Join(err, v.Close(), os.RemoveAll(t.filler()), t.reopened(ctx, book))
 			return fmt.Errorf("%d pages left: %w", n, err)
 		}
 	}

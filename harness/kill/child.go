@@ -22,7 +22,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	var wrap func(vault.Store) vault.Store
 	if c.Bug {
-		wrap = func(s vault.Store) vault.Store { return &hasty{Store: s} }
+		wrap = func(s vault.Store) vault.Store { return kit.Over(s, &hasty{Store: s}) }
 	}
 	v, _, err := j.open(ctx, c.Store, c.Dir, wrap)
 	if err != nil {

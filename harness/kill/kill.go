@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
@@ -21,11 +22,12 @@ import (
 
 // Harness is kill -9 with a ledger.
 var Harness = kit.Harness{
-	Name:   "kill",
-	About:  "kill -9 at any time: nothing acknowledged is lost, no value without a record, counts are exact",
-	Bug:    "the store answers before it has committed",
-	Stores: []string{"sqlite", "file"},
-	Short:  100, Long: 5000, Unit: "rounds",
+	Name:    "kill",
+	About:   "kill -9 at any time: nothing acknowledged is lost, no value without a record, counts are exact",
+	Bug:     "the store answers before it has committed",
+	BugSays: regexp.MustCompile(`acknowledged and lost|a value left without a record|rolled back: the anchor`),
+	Stores:  []string{"sqlite", "file"},
+	Short:   100, Long: 5000, Unit: "rounds",
 	Run: run, Child: child,
 }
 

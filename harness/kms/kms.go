@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"sync"
 	"time"
@@ -22,11 +23,12 @@ import (
 
 // Harness is the key service.
 var Harness = kit.Harness{
-	Name:   "kms",
-	About:  "a key service that hangs, flaps, lies or dies: answered in time, nothing changed, works again",
-	Bug:    "the root calls whatever goes wrong a failure of the network",
-	Stores: []string{"memory", "sqlite", "file"},
-	Short:  1, Long: 50, Unit: "passes", InRAM: true,
+	Name:    "kms",
+	About:   "a key service that hangs, flaps, lies or dies: answered in time, nothing changed, works again",
+	Bug:     "the root calls whatever goes wrong a failure of the network",
+	BugSays: regexp.MustCompile(`answers .*key service unavailable.*, want one of \[(wrong root key|stored data)`),
+	Stores:  []string{"memory", "sqlite", "file"},
+	Short:   1, Long: 50, Unit: "passes", InRAM: true,
 	Run: run,
 }
 

@@ -39,7 +39,11 @@ func (t *tape) choose(r *rand.Rand, bug bool) cut {
 	}
 	e := t.events[r.IntN(len(t.events))]
 	line := []int{e.start, e.start + 1, e.end + 1}[r.IntN(3)]
-	return cut{max(line, 0), rests[r.IntN(len(rests))], r.Float64(), r.Uint64(), syncs}
+	c := cut{max(line, 0), rests[r.IntN(len(rests))], r.Float64(), r.Uint64(), syncs}
+	if bug {
+		c.rest = "none" // else it may be damage that is found, and not that something is lost
+	}
+	return c
 }
 
 const sector = 512

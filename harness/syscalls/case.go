@@ -4,6 +4,7 @@ package syscalls
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -64,10 +65,7 @@ func try(ctx context.Context, r *kit.Run, dir string, f fault) (hit bool, err er
 	if len(struck) == 0 {
 		return false, nil
 	}
-	if err := l.judge(f, struck); err != nil {
-		return true, err
-	}
-	return true, l.reopen(ctx, r)
+	return true, errors.Join(l.judge(f, struck), l.reopen(ctx, r))
 }
 
 // struck is how many acknowledgements there were before each fault that hit the vault.

@@ -161,19 +161,3 @@ func TestBookCounts(t *testing.T) {
 		})
 	}
 }
-
-// With -bug the verdict is the other way round; an error that is no violation is good for nothing.
-func TestVerdict(t *testing.T) {
-	for _, c := range []struct {
-		bug  bool
-		err  error
-		good bool
-	}{
-		{false, nil, true}, {false, Violationf("v"), false}, {false, errors.New("e"), false},
-		{true, nil, false}, {true, Violationf("v"), true}, {true, errors.New("e"), false},
-	} {
-		if text, good := (&Run{Bug: c.bug}).verdict(c.err); good != c.good {
-			t.Errorf("bug %v, error %v: %s", c.bug, c.err, text)
-		}
-	}
-}

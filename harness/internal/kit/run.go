@@ -92,6 +92,8 @@ func (r *Run) verdict(err error) (text string, good bool) {
 	switch found := errors.As(err, &broken); {
 	case err != nil && !found:
 		return "THE HARNESS FAILED: " + why, false
+	case found && r.Bug && !r.Harness.BugSays.MatchString(why):
+		return "THE SEEDED BUG WAS NOT FOUND, BUT SOMETHING ELSE: " + why, false
 	case found && r.Bug:
 		return "the seeded bug was found: " + why, true
 	case found:
