@@ -23,12 +23,19 @@ const (
 	pages = 20 // that are left free: 0 to this, more than any commit here takes
 )
 
+// While what the disk is full.
+const (
+	making  = "making"
+	working = "working"
+	opening = "opening"
+)
+
 // trial is the child.
 type trial struct {
 	*kit.Child
 	mount string // the file system
 	dir   string // the vault in it
-	times int
+	pass  pass
 
 	working atomic.Bool // for the seeded bug
 }
@@ -36,7 +43,7 @@ type trial struct {
 func child(ctx context.Context, c *kit.Child) error {
 	t := &trial{Child: c, mount: filepath.Join(c.Dir, "mount")}
 	t.dir = filepath.Join(t.mount, "vault")
-	if err := c.Args(&t.times); err != nil {
+	if err := c.Args(&t.pass); err != nil {
 		return err
 	}
 	if err := os.Mkdir(t.mount, 0o700); err != nil {
@@ -47,13 +54,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
 	for _, trial := range []func(context.Context) error{t.create, t.work, t.open, t.readOnly} {
-		err := trial(ctx)
-		var broken *kit.Violation
-		if errors.As(err, &broken) {
-			c.Ack(kit.Ack{Op: opViolation, Text: err.Error()})
-			return nil
-		}
-		if err != nil {
+		if err := trial(ctx); err != nil {
 			return err
 		}
 	}
@@ -67,8 +68,8 @@ func mount(args ...string) error {
 	return nil
 }
 
-// fill leaves n pages free.
-func (t *trial) fill(n int) error {
+// fill leaves n pages free while something is done.
+func (t *trial) fill(n int, while string) error {
 	f, err := os.Create(t.filler())
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (t *trial) fill(n int) error {
 	if err == nil {
 		err = f.Truncate(max(0, info.Size()-int64(n)*page))
 	}
-	t.Ack(kit.Ack{Op: opFull})
+	t.Ack(kit.Ack{Op: opFull, Text: while})
 	return errors.Join(err, f.Close())
 }
 

@@ -63,13 +63,18 @@ func run(ctx context.Context, r *kit.Run) error {
 	if err != nil {
 		return err
 	}
+	for _, t := range targets {
+		if t.tries == 0 {
+			return fmt.Errorf("there is nothing of %q to change", t.name)
+		}
+	}
 	err = work(ctx, r, targets)
 	total := 0
 	for _, t := range targets {
 		r.Figure(t.name, t)
 		total += t.tried
 	}
-	r.Figure("in all", total)
+	r.Count("in all", int64(total))
 	return err
 }
 

@@ -13,6 +13,7 @@
 package powercut
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -60,9 +61,9 @@ func run(ctx context.Context, r *kit.Run) (err error) {
 	for history := 0; c.images.Load() < int64(r.Rounds) && err == nil; history++ {
 		err = replay(ctx, r, c, history)
 	}
-	r.Figure("images", c.images.Load())
-	r.Figure("traces", c.traces.Load())
-	r.Figure("acknowledgements checked", c.acks.Load())
+	r.Count("images", c.images.Load())
+	r.Count("traces", c.traces.Load())
+	r.Count("acknowledgements checked", c.acks.Load())
 	r.Figure("before the vault was there", c.early.Load())
 	return err
 }
@@ -120,11 +121,8 @@ func record(ctx context.Context, r *kit.Run, dir string, j job) ([]strace.Call, 
 	if err != nil {
 		return nil, nil, err
 	}
-	acks, code, err := p.Wait()
-	if err == nil && code != 0 {
-		err = fmt.Errorf("the child ended with code %d: %s", code, p.Stderr())
-	}
-	if err != nil {
+	acks, _, err := p.Wait()
+	if err = cmp.Or(err, p.Ended()); err != nil {
 		return nil, nil, err
 	}
 	calls, err := strace.Read(o.Output)

@@ -164,6 +164,9 @@ func (b *Book) record(r audit.Record) error {
 	return nil
 }
 
+// burns is the operations that count as a use.
+var burns = map[string]bool{"get": true, "use": true, "put": true, "delete": true}
+
 // count holds a record against the counts and revocations before it.
 func (b *Book) count(r audit.Record) error {
 	if r.Outcome != audit.Granted || r.Token == "" {
@@ -179,8 +182,11 @@ func (b *Book) count(r audit.Record) error {
 		if l.revoked && r.Op != "revoke" {
 			return Violationf("record %d: granted to %s, which was revoked", r.Seq, id)
 		}
-		if l.max == 0 || i >= len(r.Uses) {
+		if l.max == 0 || !burns[r.Op] {
 			continue
+		}
+		if i >= len(r.Uses) {
+			return Violationf("record %d: granted to %s, which is counted, without the number of the use", r.Seq, id)
 		}
 		if l.used++; r.Uses[i] != l.used || l.used > l.max {
 			return Violationf("record %d: use %d of %s, want %d of at most %d", r.Seq, r.Uses[i], id, l.used, l.max)

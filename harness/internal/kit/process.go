@@ -92,5 +92,18 @@ func (p *Process) Wait() (acks []Ack, code int, err error) {
 	return p.acks, p.cmd.ProcessState.ExitCode(), errors.Join(err, p.err)
 }
 
+// Ended is nil if it ended well, a Violation if it returned one or crashed, and any other error if it could not do its work.
+// It is for after Wait.
+func (p *Process) Ended() error {
+	switch code := p.cmd.ProcessState.ExitCode(); code {
+	case 0:
+		return nil
+	case ExitBroken, ExitCrash:
+		return Violationf("%s", p.Stderr())
+	default:
+		return fmt.Errorf("a child ended with code %d: %s", code, p.Stderr())
+	}
+}
+
 // Stderr is what it said on standard error, after Wait.
 func (p *Process) Stderr() string { return strings.TrimSpace(p.stderr.String()) }

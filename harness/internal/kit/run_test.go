@@ -36,3 +36,15 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 }
+
+// What never happened shows nothing.
+func TestCount(t *testing.T) {
+	for n, want := range map[int64]bool{0: false, 1: true} {
+		r := &Run{}
+		r.Figure("lost", 0)
+		r.Count("cases", n)
+		if text, good := r.verdict(nil); good != want {
+			t.Errorf("%d cases: %q", n, text)
+		}
+	}
+}
