@@ -112,9 +112,9 @@ func run(ctx context.Context, r *kit.Run) error {
 			return fmt.Errorf("made at %s: %w", jump.name, err)
 		}
 	}
-	r.Figure("cases", n)
+	r.Count("cases", int64(n))
 	r.Figure("vaults made", len(jumps))
-	r.Figure("tokens presented when dead", attempts)
+	r.Count("tokens presented when dead", int64(attempts))
 	return nil
 }
 

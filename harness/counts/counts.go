@@ -70,10 +70,10 @@ func run(ctx context.Context, r *kit.Run) error {
 		r.Progress(done)
 	}
 	r.Figure("rounds", r.Rounds)
-	r.Figure("calls", t.calls)
-	r.Figure("grants", t.grants)
-	r.Figure("refusals", t.refusals)
-	r.Figure("histories", t.histories)
+	r.Count("calls", int64(t.calls))
+	r.Count("grants", int64(t.grants))
+	r.Count("refusals", int64(t.refusals))
+	r.Count("histories", int64(t.histories))
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package counts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,11 +43,10 @@ func processes(ctx context.Context, r *kit.Run, dir string, j job) (events []eve
 		started = append(started, p)
 	}
 	for m, p := range started {
-		acks, code, failed := p.Wait()
-		if failed == nil && code != 0 {
-			failed = kit.Violationf("process %d: an error without a fault: %s", m, p.Stderr())
+		acks, _, failed := p.Wait()
+		if failed = cmp.Or(failed, p.Ended()); failed != nil {
+			err = errors.Join(err, fmt.Errorf("process %d: %w", m, failed))
 		}
-		err = errors.Join(err, failed)
 		for _, a := range acks {
 			var e event
 			if failed := json.Unmarshal([]byte(a.Value), &e); failed != nil {
@@ -65,7 +65,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	v, err := kit.OpenVault(ctx, c.Store, c.Dir, nil)
 	if err != nil {
-		return err
+		return kit.Violationf("the vault does not open: %v", err)
 	}
 	tell := func(e event) {
 		text, _ := json.Marshal(e) // strings and numbers
@@ -75,13 +75,15 @@ func child(ctx context.Context, c *kit.Child) error {
 	return errors.Join(j.work(ctx, c.Dir, v, c.Bug, meet, tell), v.Close())
 }
 
+const meetingTime = 2 * time.Minute // on a busy machine
+
 // meeting returns when every process of the job is there.
 func meeting(ctx context.Context, dir string, round int, j job) error {
 	prefix := fmt.Sprintf("meeting-%d-", round)
 	if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(prefix, j.Member)), nil, 0o600); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(meetingTime)
 	for time.Now().Before(deadline) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {

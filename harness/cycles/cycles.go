@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -89,7 +90,7 @@ func repeat(ctx context.Context, r *kit.Run, dir string, wrap func(vault.Store) 
 		}
 		r.Progress(n)
 	}
-	r.Figure("cycles", r.Rounds)
+	r.Count("cycles", int64(r.Rounds))
 	r.Figure("at the start and at the end", start)
 	return nil
 }
@@ -112,15 +113,38 @@ func cycle(ctx context.Context, r *kit.Run, dir string, wrap func(vault.Store) v
 	if err != nil {
 		return err
 	}
-	var wg sync.WaitGroup
-	err = use(ctx, v, &wg)
+	var left group
+	err = use(ctx, v, &left)
 	err = errors.Join(err, v.Close(), v.Close())
-	wg.Wait()
-	return err
+	return errors.Join(err, left.wait())
+}
+
+// group is callers that are still at work when the vault is closed.
+type group struct {
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+// start runs f, which must end with an error that is one of these.
+func (g *group) start(who string, f func() error, ends ...error) {
+	g.wg.Go(func() {
+		err := f()
+		if !slices.ContainsFunc(ends, func(end error) bool { return errors.Is(err, end) }) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.errs = append(g.errs, fmt.Errorf("%s ends with %v, want one of %v", who, err, ends))
+		}
+	})
+}
+
+func (g *group) wait() error {
+	g.wg.Wait()
+	return errors.Join(g.errs...)
 }
 
 // use does a little of everything, and leaves callers at work.
-func use(ctx context.Context, v *vault.Vault, wg *sync.WaitGroup) error {
+func use(ctx context.Context, v *vault.Vault, left *group) error {
 	const path = "production/search/key"
 	op := v.Operator("cycles")
 	if _, err := op.Put(ctx, vault.Item{Path: path, Value: vault.NewSecret("value")}); err != nil {
@@ -137,24 +161,30 @@ func use(ctx context.Context, v *vault.Vault, wg *sync.WaitGroup) error {
 		return fmt.Errorf("spawn: %w", err)
 	}
 	following, stop := context.WithCancel(ctx)
-	wg.Go(func() {
-		for range v.Log().Follow(following, audit.Filter{}) {
+	left.start("a follower", func() (last error) {
+		for _, last = range v.Log().Follow(following, audit.Filter{}) {
 		}
-	})
+		return last
+	}, context.Canceled, vault.ErrClosed)
+	left.start("a follower with time", func() (last error) {
+		for _, last = range v.Log().Follow(ctx, audit.Filter{}) {
+		}
+		return last
+	}, vault.ErrClosed)
 	err = v.Log().Verify(ctx)
 	first := make(chan struct{}, callers)
 	for range callers {
-		wg.Go(func() {
+		left.start("a caller", func() error {
 			for n := 0; ; n++ {
 				_, err := s.Get(ctx, vault.Request{Path: path})
 				if n == 0 {
 					first <- struct{}{}
 				}
 				if err != nil {
-					return
+					return err
 				}
 			}
-		})
+		}, vault.ErrClosed)
 	}
 	for range callers {
 		<-first

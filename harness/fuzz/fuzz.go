@@ -82,7 +82,7 @@ func run(ctx context.Context, r *kit.Run) error {
 			}
 		}
 	}
-	r.Figure("executions", b.done)
+	r.Count("executions", int64(b.done))
 	for _, t := range targets {
 		r.Figure(t.String(), fmt.Sprintf("%d (%.0f/s, %d new inputs)", t.execs, t.speed(), t.found))
 	}

@@ -146,8 +146,8 @@ func run(ctx context.Context, r *kit.Run) error {
 		}
 		r.Progress(n)
 	}
-	r.Figure("mutations", r.Rounds)
-	r.Figure("kinds", len(made))
-	r.Figure("undetected", 0)
+	for _, kind := range []string{bytesChanged, linesChanged, forks, anotherKey, edges} {
+		r.Count(kind, int64(made[kind]))
+	}
 	return nil
 }

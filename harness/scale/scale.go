@@ -56,7 +56,7 @@ type site struct {
 
 func run(ctx context.Context, r *kit.Run) error {
 	s := &site{Run: r}
-	tokens := r.Rounds / perToken
+	tokens := max(1, r.Rounds/perToken)
 	start := time.Now()
 	bearers, err := s.issue(ctx, tokens)
 	if err != nil {
@@ -69,13 +69,13 @@ func run(ctx context.Context, r *kit.Run) error {
 	if err := s.fill(ctx, little.size, int64(r.Rounds)); err != nil {
 		return err
 	}
-	r.Figure("records", r.Rounds)
 	r.Figure("tokens", tokens)
 	r.Figure("filled in", time.Since(start).Round(time.Second/10))
 	all, err := s.measure(ctx, bearers)
 	if err != nil {
 		return err
 	}
+	r.Count("records", all.size)
 	files, err := sizeOf(r.Dir)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func run(ctx context.Context, r *kit.Run) error {
 		})
 	}
 	wg.Wait()
-	r.Figure("cases", done)
+	r.Count("cases", int64(done))
 	r.Figure("of", len(cases))
 	r.Figure("tried", next)
 	for _, a := range []string{kill, eio, enospc} {
