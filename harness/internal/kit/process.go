@@ -49,6 +49,7 @@ func (r *Run) Start(ctx context.Context, dir string, args any, env []string, pre
 	p := &Process{First: first, done: make(chan struct{}), cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
 	p.cmd.Env = append(append(os.Environ(), env...), childEnv+"="+string(text))
 	p.cmd.Stderr, p.cmd.ExtraFiles = &p.stderr, []*os.File{in}
+	together(p.cmd)
 	err = p.cmd.Start()
 	if err = errors.Join(err, in.Close()); err != nil {
 		return nil, errors.Join(err, out.Close())
