@@ -64,7 +64,7 @@ func run(ctx context.Context, r *kit.Run) (err error) {
 	r.Count("images", c.images.Load())
 	r.Count("traces", c.traces.Load())
 	r.Count("acknowledgements checked", c.acks.Load())
-	r.Figure("before the vault was there", c.early.Load())
+	r.Figure("before the first of them", c.early.Load())
 	return err
 }
 

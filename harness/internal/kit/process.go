@@ -106,5 +106,8 @@ func (p *Process) Ended() error {
 	}
 }
 
-// Stderr is what it said on standard error, after Wait.
-func (p *Process) Stderr() string { return strings.TrimSpace(p.stderr.String()) }
+// Stderr is the beginning of what it said on standard error, after Wait.
+func (p *Process) Stderr() string {
+	text := strings.TrimSpace(p.stderr.String())
+	return text[:min(len(text), 2000)]
+}
