@@ -3,6 +3,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,7 +92,7 @@ func (b *Book) Check(ctx context.Context, v *vault.Vault) error {
 		if a.Value != "" && a.Op != "put" {
 			return Violationf("a value left without a record: %s %s, call %s", a.Op, a.Path, a.ID)
 		}
-		return Violationf("acknowledged and lost: %s%s %s %s", a.Outcome, a.Op, a.Path, a.ID)
+		return Violationf("acknowledged and lost: %s %s, call %s, %s", a.Op, a.Path, a.ID, cmp.Or(a.Outcome, "granted"))
 	}
 	clear(b.unknown)
 	if err := v.Log().Verify(ctx, b.checkpoints...); err != nil {
