@@ -72,7 +72,14 @@ func child(ctx context.Context, c *kit.Child) error {
 		c.Ack(kit.Ack{Op: opEvent, Value: string(text)})
 	}
 	meet := func(round int) error { return meeting(ctx, c.Dir, round, j) }
-	return errors.Join(j.work(ctx, c.Dir, v, c.Bug, meet, tell), v.Close())
+	return errors.Join(j.work(ctx, c.Dir, v, c.Bug, meet, tell), closed(v))
+}
+
+func closed(v *vault.Vault) error {
+	if err := v.Close(); err != nil {
+		return kit.Violationf("close: %v", err)
+	}
+	return nil
 }
 
 const meetingTime = 2 * time.Minute // on a busy machine
@@ -130,7 +137,7 @@ func vaults(ctx context.Context, r *kit.Run, dir string, j job, open func(contex
 			break
 		}
 		wg.Go(func() {
-			errs[m] = errors.Join(j.work(ctx, dir, v, r.Bug, func(int) error { return nil }, tell), v.Close())
+			errs[m] = errors.Join(j.work(ctx, dir, v, r.Bug, func(int) error { return nil }, tell), closed(v))
 		})
 	}
 	wg.Wait()
