@@ -6,7 +6,7 @@
 //	go run ./harness                     what there is
 //	go run ./harness kill                the short form, on each store
 //	go run ./harness -long -store file kill
-//	go run ./harness -bug kill           with its seeded bug: good only if the harness finds it
+//	go run ./harness -bug kill           with its seeded bug: good only if the harness finds it, as what it is
 //	go run ./harness -check              every short form and every seeded bug, as CI runs them
 //
 // Each run prints one line: name, store, figures, verdict. The verdict is ok, or the first promise that was broken; with

@@ -87,6 +87,10 @@ func recorded(ctx context.Context, v *vault.Vault, events []event) (counted int,
 		if e.place > 0 || (r.Outcome == audit.Granted) != (e.Out == granted) {
 			return 0, kit.Violationf("call %s: the record %s does not say what its caller saw: %s", e.ID, r, e.Out)
 		}
+		counts := e.Op == opUse && r.Outcome == audit.Granted && r.Token != "" // the seeded bug has an operator get it
+		if counts && (r.Token != e.Link || len(r.Uses) != 1) {
+			return 0, kit.Violationf("call %s: the record %s does not say the number of the use of token %s", e.ID, r, e.Link)
+		}
 		places[e.Link]++
 		if e.place = places[e.Link]; len(r.Uses) == 1 {
 			e.Use = r.Uses[0]

@@ -3,6 +3,7 @@
 package counts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,11 +43,10 @@ func processes(ctx context.Context, r *kit.Run, dir string, j job) (events []eve
 		started = append(started, p)
 	}
 	for m, p := range started {
-		acks, code, failed := p.Wait()
-		if failed == nil && code != 0 {
-			failed = kit.Violationf("process %d: an error without a fault: %s", m, p.Stderr())
+		acks, _, failed := p.Wait()
+		if failed = cmp.Or(failed, p.Ended()); failed != nil {
+			err = errors.Join(err, fmt.Errorf("process %d: %w", m, failed))
 		}
-		err = errors.Join(err, failed)
 		for _, a := range acks {
 			var e event
 			if failed := json.Unmarshal([]byte(a.Value), &e); failed != nil {
@@ -65,15 +65,24 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	v, err := kit.OpenVault(ctx, c.Store, c.Dir, nil)
 	if err != nil {
-		return err
+		return kit.Violationf("the vault does not open: %v", err)
 	}
 	tell := func(e event) {
 		text, _ := json.Marshal(e) // strings and numbers
 		c.Ack(kit.Ack{Op: opEvent, Value: string(text)})
 	}
 	meet := func(round int) error { return meeting(ctx, c.Dir, round, j) }
-	return errors.Join(j.work(ctx, c.Dir, v, c.Bug, meet, tell), v.Close())
+	return errors.Join(j.work(ctx, c.Dir, v, c.Bug, meet, tell), closed(v))
 }
+
+func closed(v *vault.Vault) error {
+	if err := v.Close(); err != nil {
+		return kit.Violationf("close: %v", err)
+	}
+	return nil
+}
+
+const meetingTime = 2 * time.Minute // on a busy machine
 
 // meeting returns when every process of the job is there.
 func meeting(ctx context.Context, dir string, round int, j job) error {
@@ -81,7 +90,7 @@ func meeting(ctx context.Context, dir string, round int, j job) error {
 	if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(prefix, j.Member)), nil, 0o600); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(meetingTime)
 	for time.Now().Before(deadline) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
@@ -128,7 +137,7 @@ func vaults(ctx context.Context, r *kit.Run, dir string, j job, open func(contex
 			break
 		}
 		wg.Go(func() {
-			errs[m] = errors.Join(j.work(ctx, dir, v, r.Bug, func(int) error { return nil }, tell), v.Close())
+			errs[m] = errors.Join(j.work(ctx, dir, v, r.Bug, func(int) error { return nil }, tell), closed(v))
 		})
 	}
 	wg.Wait()
@@ -145,12 +154,7 @@ func opener(r *kit.Run, dir string) func(context.Context) (*vault.Vault, error) 
 	return func(ctx context.Context) (*vault.Vault, error) {
 		return kit.OpenVault(ctx, r.Store, dir, func(s vault.Store) vault.Store {
 			once.Do(func() { store = s })
-			return kept{store}
+			return kit.Kept(store)
 		})
 	}
 }
-
-// kept is a store that outlives the vaults on it.
-type kept struct{ vault.Store }
-
-func (kept) Close() error { return nil }

@@ -68,7 +68,7 @@ var model = porcupine.Model{
 	Step: func(s, in, _ any) (bool, any) { return step(s.(state), in.(*event)) },
 }
 
-const searchTime = 30 * time.Second
+const searchTime = 5 * time.Minute // takes milliseconds, but on a busy machine
 
 // explain searches for an order of the calls on one token that explains them.
 func explain(t token, events []*event) error {

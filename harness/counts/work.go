@@ -150,6 +150,9 @@ func (c *caller) do(ctx context.Context, what string) (string, error) {
 		_, err = own.Get(ctx, vault.Request{Path: c.Path, Call: e.ID})
 	}
 	e.Return = now()
+	if errors.Is(err, vault.ErrBusy) { // nothing has changed: other processes had the store for too long
+		return c.do(ctx, what)
+	}
 	if e.Out = outcome(err); e.Out == "" {
 		return "", kit.Violationf("%s %s: an error without a fault: %v", what, e.ID, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -22,18 +23,28 @@ func (r rest) String() string {
 	return fmt.Sprintf("%d goroutines %d descriptors %d files", r.goroutines, r.descriptors, r.files)
 }
 
-// within reports whether nothing is more than in r.
-func (r rest) within(limit rest) bool {
-	return r.goroutines <= limit.goroutines && r.descriptors <= limit.descriptors && r.files <= limit.files
+// more is a Violation for each kind of which there is more than at the start.
+func (r rest) more(start rest) (err error) {
+	for _, k := range []struct {
+		name       string
+		now, start int
+	}{
+		{"goroutines", r.goroutines, start.goroutines}, {"descriptors", r.descriptors, start.descriptors}, {"files", r.files, start.files},
+	} {
+		if k.now > k.start {
+			err = errors.Join(err, kit.Violationf("%d more %s than the %d at the start", k.now-k.start, k.name, k.start))
+		}
+	}
+	return err
 }
 
-// settle counts until the count is within limit, or has been the same for a while: what Close has told to end may need a
+// settle counts until there is no more than at the start, or has been the same for a while: what Close has told to end may need a
 // moment.
-func settle(ctx context.Context, dir string, limit rest, patience time.Duration) (now rest, err error) {
+func settle(ctx context.Context, dir string, start rest, patience time.Duration) (now rest, err error) {
 	const pause = 5 * time.Millisecond
 	for same := time.Duration(0); same < patience; same += pause {
 		next, err := count(dir)
-		if err != nil || next.within(limit) {
+		if err != nil || next.more(start) == nil {
 			return next, err
 		}
 		if next != now {

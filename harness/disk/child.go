@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
@@ -17,10 +18,16 @@ import (
 )
 
 const (
-	size   = 12 << 20 // of the file system
-	page   = 4 << 10
-	pages  = 20 // that are left free: 0 to this, more than any commit here takes
-	filler = "filler"
+	size  = 12 << 20 // of the file system
+	page  = 4 << 10
+	pages = 20 // that are left free: 0 to this, more than any commit here takes
+)
+
+// While what the disk is full.
+const (
+	making  = "making"
+	working = "working"
+	opening = "opening"
 )
 
 // trial is the child.
@@ -28,13 +35,15 @@ type trial struct {
 	*kit.Child
 	mount string // the file system
 	dir   string // the vault in it
-	times int
+	pass  pass
+
+	working atomic.Bool // for the seeded bug
 }
 
 func child(ctx context.Context, c *kit.Child) error {
 	t := &trial{Child: c, mount: filepath.Join(c.Dir, "mount")}
 	t.dir = filepath.Join(t.mount, "vault")
-	if err := c.Args(&t.times); err != nil {
+	if err := c.Args(&t.pass); err != nil {
 		return err
 	}
 	if err := os.Mkdir(t.mount, 0o700); err != nil {
@@ -45,13 +54,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
 	for _, trial := range []func(context.Context) error{t.create, t.work, t.open, t.readOnly} {
-		err := trial(ctx)
-		var broken *kit.Violation
-		if errors.As(err, &broken) {
-			c.Ack(kit.Ack{Op: opViolation, Text: err.Error()})
-			return nil
-		}
-		if err != nil {
+		if err := trial(ctx); err != nil {
 			return err
 		}
 	}
@@ -65,9 +68,9 @@ func mount(args ...string) error {
 	return nil
 }
 
-// fill leaves n pages free.
-func (t *trial) fill(n int) error {
-	f, err := os.Create(filepath.Join(t.mount, filler))
+// fill leaves n pages free while something is done.
+func (t *trial) fill(n int, while string) error {
+	f, err := os.Create(t.filler())
 	if err != nil {
 		return err
 	}
@@ -82,27 +85,32 @@ func (t *trial) fill(n int) error {
 	if err == nil {
 		err = f.Truncate(max(0, info.Size()-int64(n)*page))
 	}
-	t.Ack(kit.Ack{Op: opFull})
+	t.Ack(kit.Ack{Op: opFull, Text: while})
 	return errors.Join(err, f.Close())
 }
 
 // makeRoom undoes it.
-func (t *trial) makeRoom() error { return os.Remove(filepath.Join(t.mount, filler)) }
+func (t *trial) makeRoom() error { return os.Remove(t.filler()) }
+
+func (t *trial) filler() string { return filepath.Join(t.mount, "filler") }
 
 func (t *trial) openVault(ctx context.Context) (*vault.Vault, error) {
 	var wrap func(vault.Store) vault.Store
 	if t.Bug {
-		wrap = func(s vault.Store) vault.Store { return hungry{s} }
+		wrap = func(s vault.Store) vault.Store { return kit.Over(s, hungry{s, &t.working}) }
 	}
 	return kit.OpenVault(ctx, t.Store, t.dir, wrap)
 }
 
-// hungry is the seeded bug: a store that takes a full disk for success.
-type hungry struct{ vault.Store }
+// hungry is the seeded bug: under a vault that is at work, a store that takes a full disk for success.
+type hungry struct {
+	vault.Store
+	working *atomic.Bool
+}
 
 func (s hungry) Update(ctx context.Context, since int64, fn func([]vault.Row) (vault.Batch, error)) error {
 	err := s.Store.Update(ctx, since, fn)
-	if errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, syscall.ENOSPC) && s.working.Load() {
 		return nil
 	}
 	return err

@@ -9,77 +9,80 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 )
 
 // Harness is the full disk.
 var Harness = kit.Harness{
-	Name:   "disk",
-	About:  "full and read-only: typed errors, no value, no half record, and on without a restart when there is room",
-	Bug:    "the store takes a full disk for success",
-	Stores: []string{"sqlite", "file"},
-	Short:  20, Long: 400, Unit: "times full",
+	Name:    "disk",
+	About:   "full and read-only: typed errors, no value, no half record, and on without a restart when there is room",
+	Bug:     "the store takes a full disk for success",
+	BugSays: regexp.MustCompile(`acknowledged and lost|a value left without a record`),
+	Stores:  []string{"sqlite", "file"},
+	Short:   20, Long: 400, Unit: "rounds",
 	Run: run, Child: child,
 }
 
-// What the child acknowledges to its parent here.
+// What the child acknowledges to its parent here: each time that the disk was full, while what was done, and that it was
+// read-only.
 const (
-	opViolation = "violation"
-	opFull      = "full" // once more
+	opFull     = "full"
+	opReadOnly = "read-only"
 )
 
-// each is how often one file system is full: its vault grows.
+// each is how many rounds a file system lasts: its vault grows.
 const each = 20
+
+// pass is what a child is told: the rounds of one file system.
+type pass struct{ First, Times int }
 
 func run(ctx context.Context, r *kit.Run) error {
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
 		return errors.New("unshare is not in PATH: apt-get install util-linux")
 	}
-	full := 0
-	for done := 0; done < r.Rounds && err == nil; done += each {
-		var n int
-		n, err = one(ctx, r, unshare, filepath.Join(r.Dir, fmt.Sprint(done)), min(each, r.Rounds-done))
-		full += n
-		r.Progress(done)
+	happened := map[string]int64{}
+	for first := 0; first < r.Rounds && err == nil; first += each {
+		err = one(ctx, r, unshare, filepath.Join(r.Dir, fmt.Sprint(first)), pass{first, min(each, r.Rounds-first)}, happened)
+		r.Progress(first)
 	}
-	r.Figure("times full", full)
+	r.Count("full while a vault was made", happened[making])
+	r.Count("at work", happened[working])
+	r.Count("opened", happened[opening])
+	r.Count("read-only", happened[opReadOnly])
 	return err
 }
 
-func one(ctx context.Context, r *kit.Run, unshare, dir string, times int) (full int, err error) {
+func one(ctx context.Context, r *kit.Run, unshare, dir string, j pass, happened map[string]int64) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return 0, err
+		return err
 	}
-	p, err := r.Start(ctx, dir, times, nil, unshare, "--user", "--map-root-user", "--mount", "--")
+	p, err := r.Start(ctx, dir, j, nil, unshare, "--user", "--map-root-user", "--mount", "--")
 	if err != nil {
-		return 0, err
+		return err
 	}
-	acks, code, err := p.Wait()
-	if err != nil {
-		return 0, err
-	}
+	acks, _, err := p.Wait()
 	for _, a := range acks {
 		switch a.Op {
-		case opViolation:
-			return full, kit.Violationf("%s", a.Text)
 		case opFull:
-			full++
+			happened[a.Text]++
+		case opReadOnly:
+			happened[opReadOnly]++
 		}
 	}
-	switch {
-	case code != 0 && len(acks) == 0:
-		return full, fmt.Errorf("user and mount namespaces are needed, and are not to be had here (%s): run outside of a container that forbids them, or allow them "+
-			"(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)", p.Stderr())
-	case code != 0:
-		return full, fmt.Errorf("the child ended with code %d: %s", code, p.Stderr())
+	err = cmp.Or(err, p.Ended())
+	if err != nil && len(acks) == 0 {
+		return fmt.Errorf("user and mount namespaces are needed, and are not to be had here (%w): run outside of a container that forbids them, or allow them "+
+			"(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)", err)
 	}
-	return full, nil
+	return err
 }

@@ -19,8 +19,9 @@ const path = "production/search/key"
 
 // create makes vaults on a disk that has too little room, and again when it has enough.
 func (t *trial) create(ctx context.Context) error {
-	for n := range pages {
-		if err := errors.Join(os.Mkdir(t.dir, 0o700), t.fill(n)); err != nil {
+	for i := range t.pass.Times {
+		n := (t.pass.First + i) % pages
+		if err := errors.Join(os.Mkdir(t.dir, 0o700), t.fill(n, making)); err != nil {
 			return err
 		}
 		v, err := t.openVault(ctx)
@@ -58,9 +59,12 @@ func (t *trial) work(ctx context.Context) error {
 	}
 	defer v.Close()
 	book := kit.NewBook()
-	for i := range t.times {
+	t.working.Store(true)
+	defer t.working.Store(false)
+	for i := t.pass.First; i < t.pass.First+t.pass.Times; i++ {
 		n := i % pages
-		if err := t.once(ctx, v, book, i, n); err != nil {
+		if err := t.once(ctx, v, book, i, n); err != nil { // what it has cost is worth knowing
+			err = errors.Join(err, v.Close(), os.RemoveAll(t.filler()), t.reopened(ctx, book))
 			return fmt.Errorf("%d pages left: %w", n, err)
 		}
 	}
@@ -85,7 +89,7 @@ func (t *trial) once(ctx context.Context, v *vault.Vault, book *kit.Book, i, n i
 	if err := errors.Join(err, err2, w.Put(ctx, path)); err != nil {
 		return kit.Violationf("with room: %v", err)
 	}
-	if err := t.fill(n); err != nil {
+	if err := t.fill(n, working); err != nil {
 		return err
 	}
 	for n := 0; err == nil; n++ {
@@ -120,8 +124,9 @@ func (t *trial) once(ctx context.Context, v *vault.Vault, book *kit.Book, i, n i
 
 // open opens a vault on a full disk: it opens or says that the disk is full, and nothing is lost by it.
 func (t *trial) open(ctx context.Context) error {
-	for n := range pages {
-		if err := t.fill(n); err != nil {
+	for i := range t.pass.Times {
+		n := (t.pass.First + i) % pages
+		if err := t.fill(n, opening); err != nil {
 			return err
 		}
 		v, err := t.openVault(ctx)
@@ -148,6 +153,9 @@ func (t *trial) readOnly(ctx context.Context) error {
 	if err := mount("-o", "remount,ro", t.mount); err != nil {
 		return err
 	}
+	if err := os.Mkdir(t.filler(), 0o700); !errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("the file system is not read-only: %v", err)
+	}
 	v, err := t.openVault(ctx)
 	if err == nil {
 		if _, err = v.Operator("read-only").List(ctx, vault.Request{Path: "*"}); err == nil {
@@ -155,7 +163,10 @@ func (t *trial) readOnly(ctx context.Context) error {
 		}
 		v.Close()
 	}
-	t.Ack(kit.Ack{Op: "read-only", Text: err.Error()})
+	if !errors.Is(err, syscall.EROFS) {
+		return kit.Violationf("a read-only file system answers %v", err)
+	}
+	t.Ack(kit.Ack{Op: opReadOnly})
 	after, err := contents(t.dir)
 	if err == nil && !bytes.Equal(before, after) {
 		err = kit.Violationf("bytes changed on a read-only file system")

@@ -31,7 +31,11 @@ func inMemory(ctx context.Context, r *kit.Run, made string) ([]*target, error) {
 	s.count(ctx)
 	var backup, export, archive, rest bytes.Buffer
 	var c content
-	s.do(func() (err error) { c, err = contentOf(ctx, store); return err })
+	s.do(func() error {
+		held, err := kit.ContentOf(ctx, store)
+		c = content(held)
+		return err
+	})
 	m := moment{questions: s.questions}
 	m.paths, m.bearers = maps.Clone(m.paths), maps.Clone(m.bearers)
 	s.do(func() error { return s.op.Backup(ctx, &backup, "flips") })
@@ -99,21 +103,11 @@ func verify(from, export []byte, key string, earlier ...[]byte) error {
 	return err
 }
 
-// content is what a store holds.
-type content struct {
-	rows  []vault.Row
-	lines [][]byte
-}
-
-func contentOf(ctx context.Context, s vault.Store) (c content, err error) {
-	if c.rows, err = s.Rows(ctx, "", 1000); err == nil {
-		c.lines, err = s.Lines(ctx, 0, 1000)
-	}
-	return c, err
-}
+// content is what the subject's store holds, to be changed.
+type content kit.Content
 
 func (c content) row(key string) vault.Row {
-	for _, r := range c.rows {
+	for _, r := range c.Rows {
 		if r.Key == key {
 			return r
 		}
@@ -123,13 +117,13 @@ func (c content) row(key string) vault.Row {
 
 // with is the content with other data in one row, or without the row.
 func (c content) with(key string, data []byte) content {
-	out := content{lines: c.lines}
-	for _, r := range c.rows {
+	out := content{Lines: c.Lines}
+	for _, r := range c.Rows {
 		if r.Key == key {
 			r.Data = data
 		}
 		if len(r.Data) > 0 {
-			out.rows = append(out.rows, r)
+			out.Rows = append(out.Rows, r)
 		}
 	}
 	return out
@@ -148,7 +142,7 @@ func (m *moment) learnRestored(ctx context.Context, backup []byte, root vault.Ro
 // askStore opens the content and asks everything.
 func (m *moment) askStore(ctx context.Context, c content, root vault.RootKey, got *answers) (refused, err error) {
 	store := memory.New()
-	err = store.Update(ctx, 0, func([]vault.Row) (vault.Batch, error) { return vault.Batch{Lines: c.lines, Rows: c.rows}, nil })
+	err = store.Update(ctx, 0, func([]vault.Row) (vault.Batch, error) { return vault.Batch{Lines: c.Lines, Rows: c.Rows}, nil })
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package kill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -22,22 +23,19 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	var wrap func(vault.Store) vault.Store
 	if c.Bug {
-		wrap = func(s vault.Store) vault.Store { return &hasty{Store: s} }
+		wrap = func(s vault.Store) vault.Store { return kit.Over(s, &hasty{Store: s}) }
 	}
 	v, _, err := j.open(ctx, c.Store, c.Dir, wrap)
 	if err != nil {
-		return err
+		return kit.Violationf("the vault does not open: %v", err)
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
 	w := &worker{Work: kit.Work{Name: fmt.Sprint("r", j.Round), V: v, Tell: c.Ack}, tokens: j.Tokens}
-	var wg sync.WaitGroup
 	errs := make(chan error, callers)
 	for i := range callers {
-		wg.Go(func() { errs <- w.work(ctx, fmt.Sprintf("production/service-%d/key", i/2)) })
+		go func() { errs <- w.work(ctx, fmt.Sprintf("production/service-%d/key", i/2)) }()
 	}
-	err = <-errs // only an error ends a caller
-	wg.Wait()
-	return err
+	return kit.Violationf("an error without a fault: %v", <-errs) // nothing else ends a caller
 }
 
 // worker is the callers of one child.
@@ -67,13 +65,13 @@ func (w *worker) rotate(ctx context.Context) error {
 
 // work does one thing after the other, until one fails as none may fail here.
 func (w *worker) work(ctx context.Context, path string) error {
-	if err := w.Put(ctx, path); err != nil {
-		return err
-	}
-	for {
+	for put := false; ; {
 		t, ok := w.pick()
 		var err error
 		switch n := rand.IntN(10); {
+		case !put: // so that there is something to get
+			err = w.Put(ctx, path)
+			put = err == nil
 		case !ok || n == 0:
 			t.Bearer, t.Link, err = w.Issue(ctx, 1+rand.IntN(40))
 			w.add(t)
@@ -90,9 +88,9 @@ func (w *worker) work(ctx context.Context, path string) error {
 		default:
 			err = w.Use(ctx, t.Bearer, path)
 		}
-		switch kit.OutcomeOf(err) {
-		case kit.Granted:
-		case kit.Refused:
+		switch {
+		case err == nil, errors.Is(err, vault.ErrConflict): // of callers that change the same path or the keys
+		case kit.OutcomeOf(err) == kit.Refused:
 			w.drop(t) // it is dead; more refusals would be counted instead of recorded
 		default:
 			return err

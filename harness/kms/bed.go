@@ -20,9 +20,10 @@ const path = "production/search/key"
 type bed struct {
 	*watch
 	ctx        context.Context
+	patience   time.Duration
 	service    *service
 	fault      *fault
-	level      func(*service) vault.RootKey
+	level      level
 	root, well vault.RootKey
 	next       vault.RootKey // with which the store opens, once SetRoot has given it another root
 	opener     func() (vault.Store, error)

@@ -3,7 +3,7 @@
 package kms
 
 import (
-	"context"
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,42 +13,31 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// content is what a store holds.
-type content struct {
-	rows  []vault.Row
-	lines [][]byte
-}
-
-func contentOf(ctx context.Context, s vault.Store) (c content, err error) {
-	if c.rows, err = s.Rows(ctx, "", 1000); err == nil {
-		c.lines, err = s.Lines(ctx, 0, 1000)
-	}
-	return c, err
-}
-
-// unchanged: a failure leaves its record, at most, and the head that covers it. One behind a commit of the same rotation is
-// no failure of that commit.
-func (c content) unchanged(after content, records bool) error {
-	if !records && !reflect.DeepEqual(c, after) {
+// unchanged: a failure leaves its record, if it is of a kind that is recorded, and the head that covers it; and nothing else,
+// unless a commit of the same rotation came before it.
+func unchanged(before, after kit.Content, records bool) error {
+	if !records && !reflect.DeepEqual(before, after) {
 		return kit.Violationf("a failure has changed the store")
 	}
-	for n, line := range after.lines {
-		if n < len(c.lines) {
-			if string(line) != string(c.lines[n]) {
-				return kit.Violationf("a failure has changed record %d", n)
-			}
-			continue
+	if len(after.Lines) < len(before.Lines) {
+		return kit.Violationf("a failure has lost records: there were %d, there are %d", len(before.Lines), len(after.Lines))
+	}
+	for n, line := range before.Lines {
+		if !bytes.Equal(line, after.Lines[n]) {
+			return kit.Violationf("a failure has changed record %d", n)
 		}
+	}
+	for n, line := range after.Lines[len(before.Lines):] {
 		r, err := audit.ParseRecord(line)
 		if err != nil {
-			return fmt.Errorf("record %d: %w", n, err)
+			return fmt.Errorf("record %d: %w", len(before.Lines)+n, err)
 		}
-		if r.Outcome == audit.Granted {
+		if r.Outcome == audit.Granted && (r.Op == "rotate" || r.Op == "root") {
 			return nil
 		}
 	}
 	head := func(r vault.Row) bool { return r.Key == "head" }
-	was, is := slices.DeleteFunc(slices.Clone(c.rows), head), slices.DeleteFunc(slices.Clone(after.rows), head)
+	was, is := slices.DeleteFunc(slices.Clone(before.Rows), head), slices.DeleteFunc(slices.Clone(after.Rows), head)
 	if !reflect.DeepEqual(was, is) {
 		return kit.Violationf("a failure has changed a row")
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"regexp"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -19,11 +20,12 @@ import (
 
 // Harness is the mutations.
 var Harness = kit.Harness{
-	Name:   "logs",
-	About:  "changed exports and archives: the offline verifier finds every change of what the reader's checkpoints cover",
-	Bug:    "the verifier forgets the earlier checkpoint",
-	Stores: []string{"memory"},
-	Short:  1000, Long: 10_000, Unit: "mutations", InRAM: true,
+	Name:    "logs",
+	About:   "changed exports and archives: the offline verifier finds every change of what the reader's checkpoints cover",
+	Bug:     "the verifier forgets the earlier checkpoint",
+	BugSays: regexp.MustCompile(`\(forks\) of the (whole|cut) export is not found`),
+	Stores:  []string{"memory"},
+	Short:   1000, Long: 10_000, Unit: "mutations", InRAM: true,
 	Run: run,
 }
 
@@ -144,8 +146,8 @@ func run(ctx context.Context, r *kit.Run) error {
 		}
 		r.Progress(n)
 	}
-	r.Figure("mutations", r.Rounds)
-	r.Figure("kinds", len(made))
-	r.Figure("undetected", 0)
+	for _, kind := range []string{bytesChanged, linesChanged, forks, anotherKey, edges} {
+		r.Count(kind, int64(made[kind]))
+	}
 	return nil
 }

@@ -16,6 +16,15 @@ const (
 	part  = "cut"
 )
 
+// The kinds of mutations.
+const (
+	bytesChanged = "bytes"
+	linesChanged = "lines"
+	forks        = "forks"
+	anotherKey   = "another key"
+	edges        = "edges"
+)
+
 // mutator makes exports that are not the true ones.
 type mutator struct {
 	log         *log
@@ -31,20 +40,20 @@ func (m *mutator) next() (kind string, export []byte, of string, err error) {
 	}
 	switch m.rng.IntN(5) {
 	case 0:
-		return "bytes", m.bytes(good), of, nil
+		return bytesChanged, m.bytes(good), of, nil
 	case 1: // whole lines, of checkpoint and edge too
 		lines := bytes.SplitAfter(good, []byte("\n"))
-		return "lines", bytes.Join(m.lines(lines), nil), of, nil
+		return linesChanged, bytes.Join(m.lines(lines), nil), of, nil
 	case 2: // with the signing key, against a checkpoint that the reader kept
 		forged := m.fork()
 		export, err = forged.export(forged.begin(of))
-		return "forks", export, of, err
+		return forks, export, of, err
 	case 3: // with another key of the same name
 		other := &log{lines: m.log.lines}
 		if other.signer, other.verifier, err = note.GenerateKey(seeded{m.rng}, origin); err == nil {
 			export, err = other.export(other.begin(of))
 		}
-		return "another key", export, of, err
+		return anotherKey, export, of, err
 	default: // true lines behind the edge of another place or log
 		l := m.log
 		if m.rng.IntN(2) == 0 {
@@ -55,7 +64,7 @@ func (m *mutator) next() (kind string, export []byte, of string, err error) {
 			at++
 		}
 		export, err = m.log.export(l.tree(min(at, len(l.lines))))
-		return "edges", export, of, err
+		return edges, export, of, err
 	}
 }
 

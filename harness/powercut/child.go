@@ -22,7 +22,7 @@ func child(ctx context.Context, c *kit.Child) error {
 	}
 	v, err := kit.OpenVault(ctx, c.Store, c.Dir, nil)
 	if err != nil {
-		return err
+		return kit.Violationf("it does not open: %v", err)
 	}
 	c.Ack(kit.Ack{Op: kit.OpOpen})
 	w := &kit.Work{Name: fmt.Sprint("g", j.Generation), V: v, Tell: c.Ack}
@@ -34,7 +34,9 @@ func child(ctx context.Context, c *kit.Child) error {
 	if j.Generation%2 == 1 {
 		return nil // without Close, as if it had been killed
 	}
-	err = v.Close()
-	c.Ack(kit.Ended(kit.Ack{Op: kit.OpClose}, err))
-	return err
+	if err := v.Close(); err != nil {
+		return kit.Violationf("close: %v", err)
+	}
+	c.Ack(kit.Ack{Op: kit.OpClose})
+	return nil
 }

@@ -28,7 +28,7 @@ type measured struct {
 func (s *site) measure(ctx context.Context, bearers []vault.Token) (m measured, err error) {
 	var wrap func(vault.Store) vault.Store
 	if s.Bug {
-		wrap = func(st vault.Store) vault.Store { return &hoarder{Store: st} }
+		wrap = func(st vault.Store) vault.Store { return kit.Over(st, &hoarder{Store: st}) }
 	}
 	base := live()
 	w := watch()

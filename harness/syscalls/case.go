@@ -4,6 +4,7 @@ package syscalls
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/keyward-go/keyward/harness/internal/kit"
 	"github.com/keyward-go/keyward/harness/internal/strace"
+	"github.com/keyward-go/keyward/vault"
 )
 
 // life is one child's, from start to end.
@@ -49,6 +51,10 @@ func live(ctx context.Context, r *kit.Run, dir string, o strace.Options) (*life,
 // hits reports whether a call is one of the vault's: on its files, or an acknowledgement.
 func (l *life) hits(c strace.Call) bool { return c.Touches(l.dir) || isAck(c) }
 
+// elsewhere reports whether a fault struck something else than the vault. That may end the Go runtime itself, which does
+// without none of its own calls.
+func (l *life) elsewhere(c strace.Call) bool { return c.Injected && !l.hits(c) }
+
 func isAck(c strace.Call) bool {
 	return c.Name == "write" && len(c.Args) > 0 && strings.HasPrefix(c.Args[0], kit.AckFD)
 }
@@ -61,13 +67,10 @@ func try(ctx context.Context, r *kit.Run, dir string, f fault) (hit bool, err er
 		return false, err
 	}
 	struck := l.struck(f)
-	if len(struck) == 0 {
+	if len(struck) == 0 || l.code == kit.ExitCrash && slices.ContainsFunc(l.calls, l.elsewhere) {
 		return false, nil
 	}
-	if err := l.judge(f, struck); err != nil {
-		return true, err
-	}
-	return true, l.reopen(ctx, r)
+	return true, errors.Join(l.judge(f, struck), l.reopen(ctx, r))
 }
 
 // struck is how many acknowledgements there were before each fault that hit the vault.
@@ -91,15 +94,21 @@ func (l *life) judge(f fault, struck []int) error {
 		return kit.Violationf("the process ended with code %d: %s", l.code, l.stderr)
 	case l.code < 0 && f.action != kill:
 		return kit.Violationf("the process was killed: %s", l.stderr)
+	case l.code > 0 && l.code != kit.ExitMute:
+		return fmt.Errorf("the child ended with code %d: %s", l.code, l.stderr)
 	}
 	if l.code < 0 || l.code == kit.ExitMute {
 		return nil
 	}
-	first := min(struck[0], len(l.acks))
 	if strings.HasSuffix(f.call, "sync") {
-		return afterSync(l.acks[first:])
+		for _, at := range struck {
+			if err := afterSync(l.acks[min(at, len(l.acks)):]); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	if f.action == enospc && !slices.ContainsFunc(l.calls, roomless) {
+	if f.action == enospc {
 		return l.afterFull(len(struck))
 	}
 	return nil
@@ -115,11 +124,11 @@ func roomless(c strace.Call) bool {
 
 // afterSync: a process whose sync failed grants and records nothing more until it has opened the vault again.
 func afterSync(acks []kit.Ack) error {
-	for _, a := range acks {
+	for n, a := range acks {
 		if a.Op == kit.OpOpen && a.Outcome == kit.Granted {
 			return nil
 		}
-		if a.Op == "rotate" && a.Outcome == kit.Failed && strings.Contains(a.Text, kit.KeyFile) {
+		if n == 0 && a.Op == "rotate" && a.Outcome == kit.Failed && strings.Contains(a.Text, kit.KeyFile) {
 			return nil // it was the key's, not the store's
 		}
 		if a.Op != kit.OpClose && a.Op != kit.OpCheckpoint && (a.Outcome == kit.Granted || a.Outcome == kit.Refused) {
@@ -133,11 +142,14 @@ func afterSync(acks []kit.Ack) error {
 func (l *life) afterFull(times int) error {
 	failed := 0
 	for _, a := range l.acks {
+		if strings.Contains(a.Text, vault.ErrTampered.Error()) {
+			return kit.Violationf("a full disk is taken for damage: %s %s: %s", a.Op, a.ID, a.Text)
+		}
 		if a.Outcome == kit.NotRecorded || a.Op == kit.OpOpen && a.Outcome != kit.Granted {
 			failed++
 		}
 	}
-	if failed > times {
+	if failed > times && !slices.ContainsFunc(l.calls, roomless) {
 		i := slices.IndexFunc(l.acks, func(a kit.Ack) bool { return a.Outcome != kit.Granted })
 		return kit.Violationf("the disk was full %d times and %d calls failed; the first: %s: %s", times, failed, l.acks[i].Op, l.acks[i].Text)
 	}
@@ -151,11 +163,7 @@ func (l *life) reopen(ctx context.Context, r *kit.Run) error {
 		return err
 	}
 	v, err := kit.OpenVault(ctx, r.Store, l.dir, nil)
-	if err != nil {
-		opened := slices.ContainsFunc(l.acks, func(a kit.Ack) bool { return a.Op == kit.OpOpen && a.Outcome == kit.Granted })
-		if !opened && kit.Typed(err) {
-			return nil
-		}
+	if err != nil { // also if it was never open: whoever made it tries again
 		return kit.Violationf("the vault does not open again: %v", err)
 	}
 	defer v.Close()

@@ -3,7 +3,6 @@
 package kit
 
 import (
-	"context"
 	"errors"
 
 	"github.com/keyward-go/keyward/vault"
@@ -61,17 +60,4 @@ func Ended(a Ack, err error) Ack {
 		a.Text = err.Error()
 	}
 	return a
-}
-
-// Typed reports whether err is one of those that keyward's callers can test for.
-func Typed(err error) bool {
-	for _, known := range []error{
-		vault.ErrInvalid, vault.ErrDenied, vault.ErrNotFound, vault.ErrConflict, vault.ErrNotRecorded, vault.ErrBusy, vault.ErrClock, vault.ErrWrongKey,
-		vault.ErrNoKey, vault.ErrKMSUnavailable, vault.ErrTampered, vault.ErrRollback, vault.ErrClosed, context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,13 +70,10 @@ func (b *Book) Add(acks []Ack) error {
 	return nil
 }
 
-// Check compares the log and the state of the vault with the book: the log verifies, against every former checkpoint too;
-// every acknowledged call has its record and says what it did; counts are exact; what is dead stays dead. Its error is a
+// Check compares the log and the state of the vault with the book: every acknowledged call has its record and says what it
+// did; counts are exact; what is dead stays dead; the log verifies, against every former checkpoint too. Its error is a
 // Violation, or says why nothing could be compared.
 func (b *Book) Check(ctx context.Context, v *vault.Vault) error {
-	if err := v.Log().Verify(ctx, b.checkpoints...); err != nil {
-		return Violationf("the log does not verify: %v", err)
-	}
 	for r, err := range v.Log().Records(ctx, audit.Filter{Since: b.Records}) {
 		if err != nil {
 			return Violationf("reading the log: %v", err)
@@ -94,9 +92,12 @@ func (b *Book) Check(ctx context.Context, v *vault.Vault) error {
 		if a.Value != "" && a.Op != "put" {
 			return Violationf("a value left without a record: %s %s, call %s", a.Op, a.Path, a.ID)
 		}
-		return Violationf("acknowledged and lost: %s%s %s %s", a.Outcome, a.Op, a.Path, a.ID)
+		return Violationf("acknowledged and lost: %s %s, call %s, %s", a.Op, a.Path, a.ID, cmp.Or(a.Outcome, "granted"))
 	}
 	clear(b.unknown)
+	if err := v.Log().Verify(ctx, b.checkpoints...); err != nil {
+		return Violationf("the log does not verify: %v", err)
+	}
 	if b.rotating {
 		b.Rotating++
 	}
@@ -164,6 +165,9 @@ func (b *Book) record(r audit.Record) error {
 	return nil
 }
 
+// burns is the operations that count as a use.
+var burns = map[string]bool{"get": true, "use": true, "put": true, "delete": true}
+
 // count holds a record against the counts and revocations before it.
 func (b *Book) count(r audit.Record) error {
 	if r.Outcome != audit.Granted || r.Token == "" {
@@ -179,8 +183,11 @@ func (b *Book) count(r audit.Record) error {
 		if l.revoked && r.Op != "revoke" {
 			return Violationf("record %d: granted to %s, which was revoked", r.Seq, id)
 		}
-		if l.max == 0 || i >= len(r.Uses) {
+		if l.max == 0 || !burns[r.Op] {
 			continue
+		}
+		if i >= len(r.Uses) {
+			return Violationf("record %d: granted to %s, which is counted, without the number of the use", r.Seq, id)
 		}
 		if l.used++; r.Uses[i] != l.used || l.used > l.max {
 			return Violationf("record %d: use %d of %s, want %d of at most %d", r.Seq, r.Uses[i], id, l.used, l.max)

@@ -20,7 +20,7 @@ const (
 	// AckFD is how strace shows that descriptor, in front.
 	AckFD = "3<"
 
-	childLife = time.Minute
+	childLife = 5 * time.Minute // much longer than any child works on a busy machine
 )
 
 // task is what a child is told, in its environment.
@@ -45,9 +45,19 @@ func childMain(ctx context.Context, all []Harness, text string) int {
 	err := runChild(ctx, all, text)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
-		return ExitError
 	}
-	return 0
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var broken *Violation
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &broken):
+		return ExitBroken
+	}
+	return ExitError
 }
 
 func runChild(ctx context.Context, all []Harness, text string) error {
@@ -86,8 +96,9 @@ func (c *Child) Ack(a Ack) {
 
 // How a child ends that does not end well.
 const (
-	ExitError = 1 // Harness.Child returned an error
-	ExitCrash = 2 // the Go runtime's: a panic that nobody recovered
-	ExitMute  = 4 // it could not acknowledge
-	ExitHung  = 5 // after a minute
+	ExitError  = 1 // Harness.Child returned an error: the harness could not do its work
+	ExitCrash  = 2 // the Go runtime's: a panic that nobody recovered
+	ExitBroken = 3 // Harness.Child returned a Violation
+	ExitMute   = 4 // it could not acknowledge
+	ExitHung   = 5 // after childLife
 )

@@ -8,18 +8,20 @@ package kit
 import (
 	"context"
 	"fmt"
+	"regexp"
 )
 
 // Harness is one way of breaking vaults.
 type Harness struct {
-	Name   string
-	About  string   // one line
-	Bug    string   // what -bug breaks, one line
-	Stores []string // it is run on each; names of the table in store.go
-	Short  int      // rounds in CI, about 10 s
-	Long   int      // rounds with -long
-	InRAM  bool     // its folder may lie in memory
-	Unit   string   // what a round is, in the plural: "rounds", "cases", "images"
+	Name    string
+	About   string         // one line
+	Bug     string         // what -bug breaks, one line
+	BugSays *regexp.Regexp // matches the violation that comes of it; another one may have nothing to do with it
+	Stores  []string       // it is run on each; names of the table in store.go
+	Short   int            // rounds in CI, about 10 s
+	Long    int            // rounds with -long
+	InRAM   bool           // its folder may lie in memory
+	Unit    string         // what a round is, in the plural: "rounds", "cases", "images"
 
 	// Run is the harness. Its error is a Violation if a promise of keyward was broken; any other means that the harness
 	// itself could not do its work, which is never a good verdict.

@@ -49,6 +49,7 @@ func (r *Run) Start(ctx context.Context, dir string, args any, env []string, pre
 	p := &Process{First: first, done: make(chan struct{}), cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
 	p.cmd.Env = append(append(os.Environ(), env...), childEnv+"="+string(text))
 	p.cmd.Stderr, p.cmd.ExtraFiles = &p.stderr, []*os.File{in}
+	together(p.cmd)
 	err = p.cmd.Start()
 	if err = errors.Join(err, in.Close()); err != nil {
 		return nil, errors.Join(err, out.Close())
@@ -92,5 +93,21 @@ func (p *Process) Wait() (acks []Ack, code int, err error) {
 	return p.acks, p.cmd.ProcessState.ExitCode(), errors.Join(err, p.err)
 }
 
-// Stderr is what it said on standard error, after Wait.
-func (p *Process) Stderr() string { return strings.TrimSpace(p.stderr.String()) }
+// Ended is nil if it ended well, a Violation if it returned one or crashed, and any other error if it could not do its work.
+// It is for after Wait.
+func (p *Process) Ended() error {
+	switch code := p.cmd.ProcessState.ExitCode(); code {
+	case 0:
+		return nil
+	case ExitBroken, ExitCrash:
+		return Violationf("%s", p.Stderr())
+	default:
+		return fmt.Errorf("a child ended with code %d: %s", code, p.Stderr())
+	}
+}
+
+// Stderr is the beginning of what it said on standard error, after Wait.
+func (p *Process) Stderr() string {
+	text := strings.TrimSpace(p.stderr.String())
+	return text[:min(len(text), 2000)]
+}

@@ -26,6 +26,7 @@ type Run struct {
 
 	mu      sync.Mutex
 	figures []string
+	nothing []string // of Count, that were zero
 	shown   time.Time
 	show    io.Writer // for the line of progress; nil if nobody watches
 }
@@ -35,6 +36,16 @@ func (r *Run) Figure(name string, value any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.figures = append(r.figures, fmt.Sprintf("%s %v", name, value))
+}
+
+// Count is Figure for how often something happened that must happen: if it is zero the harness has shown nothing.
+func (r *Run) Count(name string, n int64) {
+	r.Figure(name, n)
+	if n == 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.nothing = append(r.nothing, name)
+	}
 }
 
 // Progress says on standard error how many rounds are done, now and then.
@@ -92,10 +103,14 @@ func (r *Run) verdict(err error) (text string, good bool) {
 	switch found := errors.As(err, &broken); {
 	case err != nil && !found:
 		return "THE HARNESS FAILED: " + why, false
+	case found && r.Bug && !r.Harness.BugSays.MatchString(why):
+		return "THE SEEDED BUG WAS NOT FOUND, BUT SOMETHING ELSE: " + why, false
 	case found && r.Bug:
 		return "the seeded bug was found: " + why, true
 	case found:
 		return "VIOLATION: " + why, false
+	case len(r.nothing) > 0 && !r.Bug:
+		return "THE HARNESS FAILED: none of: " + strings.Join(r.nothing, ", "), false
 	case r.Bug:
 		return "THE SEEDED BUG WAS NOT FOUND: " + r.Harness.Bug, false
 	}
