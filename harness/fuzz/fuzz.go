@@ -62,6 +62,12 @@ func run(ctx context.Context, r *kit.Run) error {
 	}
 	r.Figure("targets", len(targets))
 	r.Figure("built in", time.Since(start).Round(time.Second/10))
+	defer func() { // also of a run that ends early
+		r.Count("executions", int64(b.done))
+		for _, t := range targets {
+			r.Figure(t.String(), fmt.Sprintf("%d (%.0f/s, %d new inputs)", t.execs, t.speed(), t.found))
+		}
+	}()
 	share := min(probe, r.Rounds/len(targets))
 	if r.Bug {
 		share = r.Rounds
@@ -81,10 +87,6 @@ func run(ctx context.Context, r *kit.Run) error {
 				return err
 			}
 		}
-	}
-	r.Count("executions", int64(b.done))
-	for _, t := range targets {
-		r.Figure(t.String(), fmt.Sprintf("%d (%.0f/s, %d new inputs)", t.execs, t.speed(), t.found))
 	}
 	return nil
 }
