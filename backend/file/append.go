@@ -30,7 +30,7 @@ func (s *Store) append(b vault.Batch) error {
 	}
 	if j.torn > 0 {
 		if err := s.cut(); err != nil {
-			return err
+			return s.poison(err)
 		}
 		j.torn = 0
 	}

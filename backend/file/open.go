@@ -151,7 +151,15 @@ func (s *Store) openJournal(ctx context.Context) (err error) {
 		s.j = nil
 		return err
 	}
-	return s.load(ctx)
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	// What was read may be in memory only: the last commit of a process that was killed before its sync, or the name that a
+	// compaction gave. What is shown, and built upon, is on the disk.
+	if err := syncData(s.j.file); err != nil {
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(s.path))
 }
 
 // load reads the whole journal.
