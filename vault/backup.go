@@ -107,9 +107,10 @@ func (b *backup) lines(size int64) error {
 	for at := b.tree.Head().Size; at < size; at = b.tree.Head().Size {
 		lines, err := page(at, int(min(pageLines, size-at)))
 		if err == nil && len(lines) == 0 {
-			if err = b.v.missing(b.ctx, at); errors.Is(err, ErrNotFound) {
-				err = errMoved
-			}
+			err = b.v.missing(b.ctx, at)
+		}
+		if errors.Is(err, ErrNotFound) { // it was archived
+			err = errMoved
 		}
 		if err != nil {
 			return err
