@@ -42,7 +42,7 @@ type batch struct {
 
 func (v *core) newBatch() *batch {
 	b := &batch{rowMAC: v.keys().sub(labelRow), headMAC: headMAC{Hash: v.keys().sub(labelHead)}}
-	if v.marks {
+	if v.headFile != nil {
 		b.markMAC = v.keys().sub(labelMark)
 	}
 	b.update = func(changed []Row) (out Batch, err error) {

@@ -28,7 +28,7 @@ func archived(first int64) error {
 // begin returns the head as it is now, and the tree where the log begins.
 func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 	for range tries { // another process may archive between head and row
-		if h, err = v.catchUp(ctx); err != nil || h.first == 0 {
+		if h, err = v.headToRead(ctx); err != nil || h.first == 0 {
 			return h, audit.Tree{}, err
 		}
 		if err = v.enter(); err != nil {
@@ -40,7 +40,7 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 			return h, edge, err
 		}
 	}
-	if _, err = v.current(ctx); err == nil {
+	if _, err = v.newestHead(ctx); err == nil {
 		err = errCut
 	}
 	return h, audit.Tree{}, err
@@ -79,7 +79,7 @@ func parseCut(r Row) (audit.Tree, error) {
 
 // missing says why the log has no line of a number below its head's size: it was archived meanwhile, or else it is gone.
 func (v *core) missing(ctx context.Context, seq int64) error {
-	h, err := v.current(ctx)
+	h, err := v.newestHead(ctx)
 	switch {
 	case err != nil:
 		return err

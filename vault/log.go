@@ -82,7 +82,7 @@ func (l *Log) Key() string { return l.core().keys().verifier }
 
 // Checkpoint signs the head of the log as it is now.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
-	h, err := l.core().catchUp(ctx)
+	h, err := l.core().headToRead(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("vault: checkpoint: %w", err)
 	}

@@ -58,20 +58,20 @@ func (k *keyring) parseMark(mark []byte) (h marked, err error) {
 
 // loadMark reads the head file, if there is one: before the head, so that the log is at least as long.
 func (v *core) loadMark(ctx context.Context) (mark []byte, err error) {
-	if m, ok := v.store.(marker); ok {
-		v.marks = true
-		err = contain(func() error { // the store may be a user's own
-			mark, err = m.Mark(ctx)
-			return err
-		})
+	if v.headFile == nil {
+		return nil, nil
 	}
+	err = contain(func() error { // the store may be a user's own
+		mark, err = v.headFile.Mark(ctx)
+		return err
+	})
 	return mark, err
 }
 
 // checkMark holds the log against the head file: that lies outside of the store, so it shows when a part of the store is
 // missing, or an older one was put in its place.
 func (v *core) checkMark(ctx context.Context, mark []byte) error {
-	if !v.marks {
+	if v.headFile == nil {
 		return nil
 	}
 	late := mark == nil // the vault was just being made

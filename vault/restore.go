@@ -35,7 +35,7 @@ var opRestore = &operation{name: "restore"}
 //
 // Restore takes over the store as Open does, also when it fails.
 func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (*Vault, error) {
-	c, err := openBy(ctx, cfg, func(v *core) error {
+	return openBy(ctx, cfg, "restore", func(v *core) error {
 		if err := (Request{Reason: reason}).check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
@@ -57,13 +57,6 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 		}
 		return v.forceAnchor(ctx)
 	})
-	if err != nil {
-		if cfg.Store != nil {
-			err = errors.Join(err, cfg.Store.Close())
-		}
-		return nil, fmt.Errorf("vault: restore: %w", err)
-	}
-	return &Vault{func() *core { return c }}, nil
 }
 
 // restoreDetail is what the record says: the head that was restored, and what the anchor and the head file knew.

@@ -30,7 +30,7 @@ func (v *core) newScan(ctx context.Context) (*scan, error) {
 func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, error)) (bool, error) {
 	if !s.fresh {
 		var err error
-		if s.head, err = s.v.catchUp(ctx); err != nil {
+		if s.head, err = s.v.headToRead(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -66,7 +66,7 @@ func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 	if err != nil || len(lines) == 0 {
 		return err
 	}
-	now, err := v.current(ctx)
+	now, err := v.newestHead(ctx)
 	if err == nil && now.size == h.Size {
 		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
 	}
@@ -177,18 +177,18 @@ func readAhead(lines audit.Lines) audit.Lines {
 	}
 }
 
-// catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
-// answers with the head that it knows.
-func (v *core) catchUp(ctx context.Context) (head, error) {
-	h, err := v.current(ctx)
+// headToRead is the head up to which the log is read: the newest, or, where this process cannot get at that (the store is
+// busy, the keys are under another root), the last that it knows.
+func (v *core) headToRead(ctx context.Context) (head, error) {
+	h, err := v.newestHead(ctx)
 	if h.size == 0 || errors.Is(err, ErrTampered) || ctx.Err() != nil {
 		return head{}, errors.Join(err, ctx.Err())
 	}
 	return h, nil
 }
 
-// current is catchUp that says why the head may be one of the past.
-func (v *core) current(ctx context.Context) (head, error) {
+// newestHead takes in what other processes have committed and returns the head, and with it why it may not be the newest.
+func (v *core) newestHead(ctx context.Context) (head, error) {
 	if err := v.enter(); err != nil {
 		return head{}, err
 	}

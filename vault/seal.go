@@ -22,7 +22,7 @@ type sealer struct {
 	mu     sync.Mutex
 	sealed *cache[[]byte]      // by hash of the sealed row
 	opened *cache[cipher.AEAD] // data keys, by the same
-	marks  sync.Pool           // of keyed hashes for fingerprints
+	prints sync.Pool           // of keyed hashes for fingerprints
 }
 
 const (
@@ -39,7 +39,7 @@ func newSealer(keys func() *keyring, s Store) *sealer {
 	return &sealer{
 		keys: keys, store: s,
 		sealed: newCache[[]byte](cacheBytes), opened: newCache[cipher.AEAD](cacheBytes),
-		marks: sync.Pool{New: func() any { return keys().sub(fingerprint) }},
+		prints: sync.Pool{New: func() any { return keys().sub(fingerprint) }},
 	}
 }
 
@@ -152,8 +152,8 @@ func (s *sealer) load(ctx context.Context, path string, version int, row *versio
 // fingerprint is the first 16 bytes of the keyed hash of a value. It answers "which secret is this leaked value" without
 // storing the value.
 func (s *sealer) fingerprint(value []byte) (f [16]byte) {
-	h := s.marks.Get().(hash.Hash)
-	defer s.marks.Put(h)
+	h := s.prints.Get().(hash.Hash)
+	defer s.prints.Put(h)
 	h.Reset()
 	h.Write(value)
 	var out [sha256.Size]byte

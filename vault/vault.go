@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -94,12 +93,5 @@ func (c Config) check() error {
 // (the store holds something else than what keyward wrote, or is not a vault), ErrRollback (it is older than its head file
 // or cfg.Anchor, or has another history), and those of the store and the anchor.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
-	c, err := open(ctx, cfg)
-	if err != nil {
-		if cfg.Store != nil {
-			err = errors.Join(err, cfg.Store.Close())
-		}
-		return nil, fmt.Errorf("vault: open: %w", err)
-	}
-	return &Vault{func() *core { return c }}, nil
+	return openBy(ctx, cfg, "open", func(v *core) error { return v.open(ctx, ask(cfg.Root)) })
 }
