@@ -22,7 +22,7 @@ var opBackup = &operation{name: "backup", check: (*call).checkNothing, decide: d
 // The record is durable before the first byte is written, so the backup holds it too, and it stays if Backup fails. What w
 // got is a backup only if Backup returns nil; w is neither synced nor closed. Writes are of about 1 MiB. ctx is looked at between
 // them. A version that is deleted while Backup runs is in it only as ciphertext without its key, unless it is deleted
-// while the last rows are copied.
+// after the head was read, which comes last.
 //
 // Errors: those of every operation, of w and of ctx; ErrConflict if the log was archived or keys were rotated meanwhile:
 // back up again; ErrTampered if the store is not what this process knows it to be.
@@ -217,7 +217,7 @@ func (b *backup) changes() error {
 			}
 		}
 		for k := range lost {
-			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put; delete the version, then back up again", ErrTampered, k.name, k.n)
+			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put: put an older copy of the store back, or delete the version and back up what is left", ErrTampered, k.name, k.n)
 		}
 		if len(b.lost) == 0 {
 			return nil

@@ -98,8 +98,9 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	return err
 }
 
-// firstMark is for a vault where a crash came between its first commit and the mark of that. It is written now, with the
-// head as it is: if only the next commit brought it, another crash could come between those.
+// firstMark is for a vault where a crash came between the commit that made it, by Open or Restore, and the mark of that. It is
+// written now, with the head as it is: if only the next commit brought it, another crash could come between those. A Restore
+// is known by its reset, so a head file that went right behind another reset passes for this too.
 func (v *core) firstMark(ctx context.Context) error {
 	b, h := v.newBatch(), v.state.head
 	row, err := h.append(nil, &b.headMAC, v.state.sum)

@@ -13,8 +13,7 @@ import (
 type Config struct {
 	// Store holds the vault. Required. Open takes it over, also when Open fails: Close closes it.
 	Store Store
-	// Root seals the keyring. Required. It is asked at Open, for RotateKeys and SetRoot, and when another process has done
-	// either; never on the path of a read.
+	// Root seals the keyring. Required. When it is asked, see RootKey.
 	Root RootKey
 	// Auditors must accept each batch of records before anything of it is released: an error, a panic or a missed
 	// deadline of one is ErrNotRecorded for every caller of the batch.
