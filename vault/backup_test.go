@@ -388,7 +388,11 @@ func TestBackupMoved(t *testing.T) {
 					}
 					return nil
 				})
-				if err := v.Operator("keeper").Backup(ctx, io.Discard, ""); !errors.Is(err, vault.ErrConflict) || !struck {
+				want := vault.ErrConflict
+				if name == "another root" && !here {
+					want = vault.ErrWrongKey // to back up again would not help: this process has to open the vault anew
+				}
+				if err := v.Operator("keeper").Backup(ctx, io.Discard, ""); !errors.Is(err, want) || !struck {
 					t.Errorf("struck: %v, got %v", struck, err)
 				}
 			})

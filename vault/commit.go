@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // Bounds of the queue and of one batch.
@@ -115,7 +114,7 @@ func (c *call) size() int {
 
 // From here a call goes
 //
-//	commit → queue.add … runCommitter → commitBatch → update → runBatch → Store.Update, which calls batch.update: batch.go
+//	commit → queue.add … runCommitter → commitBatch → update → runBatch → Store.Update, which runs batch.update: batch.go
 //	                                                                    → deliver: auditors.go, which answers c.done
 //
 // or, if nobody else is about, commit → commitAlone → runBatch.
@@ -195,23 +194,29 @@ func (v *core) update(ctx context.Context, b *batch) error {
 	return v.runBatch(ctx, b)
 }
 
-var errNoUpdate = errors.New("the store did not run the update")
-
 // runBatch is update for who has the turn.
 func (v *core) runBatch(ctx context.Context, b *batch) error {
 	b.unsure = false
 	if v.broken != nil {
 		return v.broken
 	}
-	err := v.runUpdate(ctx, b)
+	run := func() error {
+		since := v.state.head.size
+		if b.since > 0 {
+			since = min(since, b.since) - 1 // where the head stands, or before
+		}
+		return updateStore(ctx, v.store, since, b.update)
+	}
+	err := run()
 	for range followTries { // another process has put other keys in place: unwrap them while the store is not locked
 		if err == errFollow {
 			if err = v.unwrap(ctx); err == nil {
-				err = v.runUpdate(ctx, b)
+				err = run()
 			}
 		}
 	}
-	if b.inside == nil && errors.Is(err, ErrConflict) {
+	b.unsure = b.update.open(err)
+	if b.update.given() && errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
 	}
 	if errors.Is(err, ErrTampered) {
@@ -220,11 +225,19 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
+	v.take(b)
+	for _, k := range b.said {
+		v.doomed.remove(k)
+	}
+	return nil
+}
+
+// take makes what a batch has committed, or caught up with, the state of this process.
+func (v *core) take(b *batch) {
 	v.mu.Lock()
-	if len(b.over.rows) > 0 {
-		for k, e := range b.over.rows {
-			v.state.set(k, e)
-		}
+	defer v.mu.Unlock()
+	for k, e := range b.over.rows {
+		v.state.set(k, e)
 	}
 	if b.head.reset != v.state.head.reset {
 		v.clock.restart()
@@ -234,24 +247,6 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 		v.ring.Store(b.ring)
 		v.follow = follower{}
 	}
-	v.mu.Unlock()
-	for _, k := range b.said {
-		v.doomed.remove(k)
-	}
-	return nil
-}
-
-// runUpdate runs a batch in one update of the store.
-func (v *core) runUpdate(ctx context.Context, b *batch) error {
-	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
-	err := contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.size, b.update)
-	})
-	b.unsure = err != nil && b.inside == nil && !unchanged(err)
-	if b.inside == errFollow || err == nil {
-		err = b.inside // of a store that did not run the function, or kept its error to itself
-	}
-	return err
 }
 
 // fail answers every call of a batch that did not become durable, or may not have.
@@ -277,9 +272,4 @@ func (v *core) dooms(c *call) rowKey {
 		return rowKey{kind: 't', name: c.who.claims[c.who.claims.first()].ID}
 	}
 	return c.doom()
-}
-
-// unchanged reports whether an error of Store.Update says that nothing was written.
-func unchanged(err error) bool {
-	return errors.Is(err, ErrBusy) || errors.Is(err, ErrClosed) || errors.Is(err, ErrConflict) || errors.Is(err, syscall.ENOSPC)
 }

@@ -90,7 +90,7 @@ func (v *core) look(f func(view)) {
 
 // view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, first: v.state.head.first, v: v, absurd: !now.possible()}
+	w := view{state: v.state, over: over, at: &v.state.head, v: v, absurd: !now.possible()}
 	w.now, w.behind = now.after(v.state.head.time)
 	return w
 }

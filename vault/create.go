@@ -12,7 +12,7 @@ import (
 
 // create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
 func (v *core) create(ctx context.Context, root RootKey) error {
-	if lines, err := v.store.Lines(ctx, 0, 1); err != nil || len(lines) > 0 {
+	if lines, err := readLines(ctx, v.store, 0, 1); err != nil || len(lines) > 0 {
 		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
 	}
 	keys, plaintext, err := newKeyring()
@@ -23,13 +23,13 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	v.use(keys)
+	v.ring.Store(keys)
 	v.state.head = head{id: keys.id, generation: keys.generation}
 	b := v.newBatch()
 	c := &call{op: opCreate, verbatim: true}
 	c.record = audit.Record{Op: opCreate.name, Outcome: audit.Granted, Detail: keys.verifier}
 	c.writeRecord()
-	err = v.store.Update(ctx, 0, func(changed []Row) (Batch, error) {
+	err = updateStore(ctx, v.store, 0, newUpdate(func(changed []Row) (Batch, error) {
 		if len(changed) > 0 {
 			return Batch{}, errNotEmpty
 		}
@@ -42,23 +42,11 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 		b.run(c)
 		b.sealed = append(b.sealed, Row{keyringKey, 0, data})
 		return b.finish()
-	})
-	if err == nil && b.head.size == 0 {
-		err = errNoUpdate
-	}
+	}))
 	if err != nil {
 		v.state = newState()
 		return err
 	}
-	v.state.head = b.head
+	v.take(b)
 	return nil
-}
-
-type keyringJSON struct {
-	Keyring []byte `json:"keyring"`
-}
-
-func (v *core) use(keys *keyring) {
-	v.ring.Store(keys)
-	v.sealer = newSealer(v.keys, v.store)
 }

@@ -55,18 +55,11 @@ func (v *core) edge(ctx context.Context, first int64) (audit.Tree, error) {
 }
 
 func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
-	var rows []Row
-	err := contain(func() (err error) { // the store may be a user's own
-		rows, err = v.store.Rows(ctx, cutKey, 1)
-		return err
-	})
+	r, err := readRow(ctx, v.store, cutKey)
 	if err != nil {
 		return audit.Tree{}, err
 	}
-	if len(rows) != 1 {
-		rows = make([]Row, 1)
-	}
-	return parseCut(rows[0])
+	return parseCut(r)
 }
 
 func parseCut(r Row) (audit.Tree, error) {

@@ -17,10 +17,7 @@ import (
 // is safe for concurrent use, and holds nothing in the store between pages.
 type Log struct{ core func() *core }
 
-const (
-	pageLines  = 1000
-	followPoll = 100 * time.Millisecond
-)
+const followPoll = 100 * time.Millisecond
 
 // Records returns the records that f matches, in order, up to the head at the time of the call; those of other processes
 // too. All lines are hashed on the way, and if they are not those of the log's head the last element is an ErrTampered: only

@@ -107,12 +107,12 @@ func (v *core) firstMark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.store.Update(ctx, h.size, func(changed []Row) (Batch, error) {
+	return updateStore(ctx, v.store, h.size, newUpdate(func(changed []Row) (Batch, error) {
 		if len(changed) > 0 { // by a process that writes marks of its own
 			return Batch{}, nil
 		}
 		return Batch{First: h.size, Rows: []Row{{headKey, h.size - 1, row}}, Mark: h.appendMark(nil, b.markMAC)}, nil
-	})
+	}))
 }
 
 // errBelow: what is to be compared with the log lies before its cut.
@@ -158,7 +158,7 @@ func (v *core) headAt(ctx context.Context, h head, size int64, past head) (audit
 		}
 	}
 	got, err := h.tree.HeadAt(size, edge, func(from int64, n int) ([][]byte, error) {
-		lines, err := v.readLines(ctx, from, n)
+		lines, err := readLines(ctx, v.store, from, n)
 		if err == nil && len(lines) == 0 {
 			err = errCut
 		}

@@ -14,7 +14,6 @@ import (
 const (
 	labelRow  = "row"
 	labelHead = "head"
-	pageRows  = 2000
 
 	sealedRows   = "x:" // the sealed values come last
 	behindSealed = "x;"
@@ -28,7 +27,7 @@ func (v *core) open(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	rows, err := v.store.Rows(ctx, "", 1)
+	rows, err := readRows(ctx, v.store, "", 1)
 	if err != nil {
 		return err
 	}
@@ -39,26 +38,13 @@ func (v *core) open(ctx context.Context, root RootKey) error {
 		err = v.create(ctx, root)
 	}
 	if len(rows) > 0 || errors.Is(err, errNotEmpty) {
-		err = v.loadSettled(ctx, root)
+		err = v.load(ctx, root)
 	}
 	if err == nil {
 		err = v.checkMark(ctx, mark)
 	}
 	if err == nil {
 		err = v.checkAnchor(ctx)
-	}
-	return err
-}
-
-// loadSettled is load, again each time the keys were rotated between two looks at the store.
-func (v *core) loadSettled(ctx context.Context, root RootKey) error {
-	err := v.load(ctx, root)
-	for range followTries {
-		if err != errFollow {
-			break
-		}
-		v.state = newState()
-		err = v.load(ctx, root)
 	}
 	return err
 }
@@ -85,6 +71,7 @@ func newCore(ctx context.Context, cfg Config, load func(*core) error) (*core, er
 		maxTTL: cfg.MaxTTL, committed: make(chan struct{}), turn: make(chan struct{}, 1), queue: queue{ready: make(chan struct{}, 1)},
 	}
 	v.headFile, _ = cfg.Store.(marker)
+	v.sealer = newSealer(v.keys, v.store)
 	if v.maxTTL == 0 {
 		v.maxTTL = 24 * time.Hour
 	}

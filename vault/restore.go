@@ -44,7 +44,7 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 			return lost
 		}
 		root := ask(cfg.Root)
-		load := func() error { return v.loadSettled(ctx, root) }
+		load := func() error { return v.load(ctx, root) }
 		if backup != nil {
 			r := &restore{v: v, ctx: ctx, root: root, in: newBackupReader(ctx, backup)}
 			load = r.run
@@ -96,38 +96,30 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []
 	if err != nil {
 		return err
 	}
-	b, ran := v.newBatch(), errNoUpdate
-	err = contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.size, func(changed []Row) (out Batch, err error) {
-			if ran = b.start(v, v.clock.read(), changed); ran != nil {
-				return Batch{}, ran
-			}
-			c := &call{op: opRestore, verbatim: true}
-			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
-			if c.record.Detail, ran = v.restoredDetail(b.head.log(), mark, lost); ran != nil {
-				return Batch{}, ran
-			}
-			c.writeRecord()
-			b.killCredentials()
-			b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
-			b.head.generation, b.scrub, b.keep = keys.generation, true, b.head.first
-			b.run(c)
-			out, ran = b.finish()
-			out.Renew = lost
-			return out, ran
-		})
-	})
-	if err == nil {
-		err = ran
-	}
+	b := v.newBatch()
+	err = updateStore(ctx, v.store, v.state.head.size, newUpdate(func(changed []Row) (Batch, error) {
+		if err := b.start(v, v.clock.read(), changed); err != nil {
+			return Batch{}, err
+		}
+		text, err := v.restoredDetail(b.head.log(), mark, lost)
+		if err != nil {
+			return Batch{}, err
+		}
+		c := &call{op: opRestore, verbatim: true}
+		c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason, Detail: text}
+		c.writeRecord()
+		b.killCredentials()
+		b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
+		b.head.generation, b.ring, b.scrub, b.keep = keys.generation, keys, true, b.head.first
+		b.run(c)
+		out, err := b.finish()
+		out.Renew = lost
+		return out, err
+	}))
 	if err != nil {
 		return err
 	}
-	for k, e := range b.over.rows {
-		v.state.set(k, e)
-	}
-	v.state.head = b.head
-	v.use(keys)
+	v.take(b)
 	return nil
 }
 
