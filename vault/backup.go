@@ -13,8 +13,6 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-var opBackup = &operation{name: "backup", check: (*call).checkNothing, decide: decideAny}
-
 // Backup writes a copy of the whole vault to w, as it is at one head of its log, while other callers work. It holds neither
 // the root key nor the anchor, no value, token or key in the clear, and no record that was archived; what it holds in the
 // clear is what the store does: paths, names, metadata and records. Restore makes a vault of it. Keep it as the store is

@@ -10,6 +10,8 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
+var errNotEmpty = errors.New("the store is no longer empty")
+
 // create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
 func (v *core) create(ctx context.Context, root RootKey) error {
 	if lines, err := readLines(ctx, v.store, 0, 1); err != nil || len(lines) > 0 {

@@ -16,8 +16,8 @@
 //     Floods of refusals are counted: refusals.go
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
-//     record, commit: record.go, commit.go, batch.go, catchup.go, apply.go, head.go; auditors hear of it, and the anchor
-//     is moved: auditors.go, anchor.go
+//     record, commit: record.go, queue.go, commit.go, update.go, batch.go, catchup.go, apply.go, head.go; auditors hear of
+//     it, and the anchor is moved: auditors.go, anchor.go
 //  6. release the value, or answer what was listed: session.go, secret.go, list.go
 //
 // The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is

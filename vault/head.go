@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	headKey    = "head"
-	keyringKey = "keyring"
-	format     = 1
+	headKey   = "head"
+	labelHead = "head"
+	format    = 1
 )
 
 // vaultID names a vault: 16 random bytes, in every associated data, token and checkpoint.

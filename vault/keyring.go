@@ -47,6 +47,7 @@ type keyring struct {
 }
 
 const (
+	keyringKey     = "keyring"
 	keyringMagic   = "kwkr"
 	keyringVersion = 1
 	maxKeyring     = 64 << 10

@@ -11,16 +11,6 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-const (
-	labelRow  = "row"
-	labelHead = "head"
-
-	sealedRows   = "x:" // the sealed values come last
-	behindSealed = "x;"
-)
-
-var errNotEmpty = errors.New("the store is no longer empty")
-
 // open takes up the vault that the store holds, or makes one in an empty store.
 func (v *core) open(ctx context.Context, root RootKey) error {
 	mark, err := v.loadMark(ctx)

@@ -11,8 +11,6 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-var opRestore = &operation{name: "restore"}
-
 // Restore opens a vault from a backup, into a store that is empty, or, with a nil backup, the vault of a store that is older
 // than its head file or anchor, or whose head file is lost or cannot be read, which Open refuses. Either way whoever
 // restores vouches that this is the state to go on from, and what was revoked or used up since is not known. So in one

@@ -48,6 +48,12 @@ func parseRowKey(s string) (k rowKey, err error) {
 	return k, nil
 }
 
+// The sealed values stand behind all other rows.
+const (
+	sealedRows   = "x:"
+	behindSealed = "x;"
+)
+
 // The deciding rows as they are in memory. They are not changed once they are in the state: a new value replaces the old.
 type (
 	secretRow struct { // s: of a path
