@@ -21,7 +21,7 @@ import (
 // The record is durable before the first byte is written, so the backup holds it too, and it stays if Backup fails. What w
 // got is a backup only if Backup returns nil; w is neither synced nor closed. Writes are of about 1 MiB. ctx is looked at between
 // them. A version that is deleted while Backup runs is in it only as ciphertext without its key, unless it is deleted
-// after the head was read, which comes last.
+// while the rows that decide are copied, which come last.
 //
 // Errors: those of every operation, of w and of ctx; ErrConflict if the log was archived or keys were rotated meanwhile:
 // back up again; ErrTampered if the store is not what this process knows it to be.
@@ -39,6 +39,8 @@ func (o *Operator) Backup(ctx context.Context, w io.Writer, reason string) error
 	}
 	return nil
 }
+
+var errMoved = fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)
 
 // backup is one copy. A row stands behind the line of the log that wrote it, a sealed value before the row that holds its
 // key, and a later row over an earlier one of its key.
@@ -81,23 +83,26 @@ func (b *backup) opening() error {
 	if err := b.out.header(backupHeader{backupFormat, ring.id.String(), b.head.appendMark(nil, ring.sub(labelMark))}); err != nil {
 		return err
 	}
-	keys := []string{keyringKey, cutKey}
-	if b.head.first == 0 {
-		keys = keys[:1]
+	err := b.copy(keyringKey)
+	if err == nil && b.head.first > 0 {
+		err = b.copy(cutKey)
 	}
-	for _, key := range keys {
-		r, err := b.row(key)
-		if err == nil && r.Key == "" {
-			err = fmt.Errorf("%w: the store has no row %s", ErrTampered, key)
-		}
-		if err == nil {
-			err = b.out.row(r)
-		}
-		if err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	return b.out.flush()
+}
+
+// copy writes one row, which must be there.
+func (b *backup) copy(key string) error {
+	r, err := b.row(key)
+	if err == nil && r.Key == "" {
+		err = fmt.Errorf("%w: the store has no row %s", ErrTampered, key)
+	}
+	if err != nil {
+		return err
+	}
+	return b.out.row(r)
 }
 
 func (b *backup) row(key string) (r Row, err error) {
@@ -227,20 +232,3 @@ func (b *backup) changes() error {
 	}
 	return fmt.Errorf("%w: versions are deleted faster than they can be copied; back up again", ErrBusy)
 }
-
-// rowsSince returns the rows of line since and later as one update of the store shows them, and the head that they lead to.
-func (v *core) rowsSince(ctx context.Context, since int64) (rows []Row, h head, err error) {
-	b := v.newBatch()
-	b.since = since
-	if err := v.reading(ctx, func() error { return v.update(ctx, b) }); err != nil {
-		return nil, h, err
-	}
-	for _, r := range b.changed {
-		if r.Seq >= since || r.Key == headKey {
-			rows = append(rows, r)
-		}
-	}
-	return rows, b.head, nil
-}
-
-var errMoved = fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)

@@ -34,7 +34,7 @@ type batch struct {
 	markMAC  hash.Hash // nil without a head file
 	mark     []byte
 	rows     []Row
-	since    int64 // if not zero: the head, and rows of this line and later, are read even if this process knows them
+	reread   int64 // if not zero: the head, and the rows of this line and later, are read although this process may know them
 	changed  []Row // what was read so
 	update   *update
 	unsure   bool // whether the batch was committed is not known
@@ -62,7 +62,7 @@ func (v *core) newBatch() *batch {
 
 // start begins again at the state as it is, with the rows that this process has missed. Those that it knows change nothing.
 func (b *batch) start(v *core, now readTime, changed []Row) error {
-	if b.since > 0 {
+	if b.reread > 0 {
 		b.changed = changed
 	}
 	b.over.reset()

@@ -7,7 +7,7 @@ import "fmt"
 // catchUp takes in rows that other processes, or a commit of unknown outcome, have written. The MAC of the head that came
 // with them must fit.
 func (b *batch) catchUp(changed []Row) error {
-	if len(changed) == 0 && b.since == 0 {
+	if len(changed) == 0 && b.reread == 0 {
 		return nil
 	}
 	var mac, ring []byte

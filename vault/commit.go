@@ -98,8 +98,8 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	}
 	run := func() error {
 		since := v.state.head.size
-		if b.since > 0 {
-			since = min(since, b.since) - 1 // where the head stands, or before
+		if b.reread > 0 {
+			since = min(since, b.reread) - 1 // where the head stands, or before
 		}
 		return updateStore(ctx, v.store, since, b.update)
 	}

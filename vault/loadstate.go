@@ -23,7 +23,7 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	v.ring.Store(keys)
 	v.state.head = h
 	b := v.newBatch()
-	b.since = h.size // so the head is among what is held against its MAC
+	b.reread = h.size // so the head is among what is held against its MAC
 	if err := v.loadRows(ctx, b.rowMAC); err != nil {
 		return err
 	}

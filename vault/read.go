@@ -187,3 +187,18 @@ func (v *core) newestHead(ctx context.Context) (head, error) {
 	defer v.mu.RUnlock()
 	return v.state.head, err
 }
+
+// rowsSince returns the rows of line since and later as one update of the store shows them, and the head that they lead to.
+func (v *core) rowsSince(ctx context.Context, since int64) (rows []Row, h head, err error) {
+	b := v.newBatch()
+	b.reread = since
+	if err := v.reading(ctx, func() error { return v.update(ctx, b) }); err != nil {
+		return nil, h, err
+	}
+	for _, r := range b.changed {
+		if r.Seq >= since || r.Key == headKey {
+			rows = append(rows, r)
+		}
+	}
+	return rows, b.head, nil
+}
