@@ -223,7 +223,7 @@ func (b *backup) changes() error {
 			}
 		}
 		for k := range lost {
-			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put: put an older copy of the store back, or delete the version and back up what is left", ErrTampered, k.name, k.n)
+			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put: restore the last good backup, or delete the version and back up what is left", ErrTampered, k.name, k.n)
 		}
 		if len(b.lost) == 0 {
 			return nil

@@ -14,8 +14,12 @@ var errNotEmpty = errors.New("the store is no longer empty")
 
 // create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
 func (v *core) create(ctx context.Context, root RootKey) error {
-	if lines, err := readLines(ctx, v.store, 0, 1); err != nil || len(lines) > 0 {
-		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
+	lines, err := readLines(ctx, v.store, 0, 1)
+	if err == nil && len(lines) > 0 {
+		err = fmt.Errorf("%w: the store has a log but no rows", ErrTampered)
+	}
+	if err != nil {
+		return err
 	}
 	keys, plaintext, err := newKeyring()
 	if err != nil {

@@ -34,8 +34,11 @@ func (b *batch) follow(row []byte) error {
 	if b.head.generation == b.v.keys().generation {
 		return nil
 	}
+	if row == nil {
+		return errUnfit
+	}
 	f := &b.v.follow
-	if !bytes.Equal(f.row, row) || row == nil {
+	if !bytes.Equal(f.row, row) {
 		*f = follower{row: bytes.Clone(row)}
 	}
 	if f.keys == nil {

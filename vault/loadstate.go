@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash"
 )
@@ -12,7 +11,7 @@ import (
 // load opens an existing vault. It reads the head, and the deciding rows as they were at that head or later, then catches up
 // with what has changed since, as any batch does. The sum of the rows must fit the MAC of the newest head.
 func (v *core) load(ctx context.Context, root RootKey) error {
-	h, _, err := v.loadHead(ctx)
+	h, err := v.loadHead(ctx)
 	if err != nil {
 		return err
 	}
@@ -30,30 +29,34 @@ func (v *core) load(ctx context.Context, root RootKey) error {
 	if err := v.update(ctx, b); err != nil {
 		return err
 	}
-	if v.state.head.generation != v.keys().generation {
-		return errUnfit
+	lines, err := readLines(ctx, v.store, v.state.head.size-1, 1)
+	if err == nil && len(lines) == 0 {
+		err = fmt.Errorf("%w: the log is shorter than its head", ErrTampered)
 	}
-	if lines, err := readLines(ctx, v.store, v.state.head.size-1, 1); err != nil || len(lines) != 1 {
-		return errors.Join(err, fmt.Errorf("%w: the log is shorter than its head", ErrTampered))
-	}
-	return nil
+	return err
 }
 
-func (v *core) loadHead(ctx context.Context) (head, []byte, error) {
+// loadHead reads the head. Whether it is the vault's is for its MAC.
+func (v *core) loadHead(ctx context.Context) (head, error) {
 	r, err := readRow(ctx, v.store, headKey)
 	if err != nil {
-		return head{}, nil, err
+		return head{}, err
 	}
 	if r.Key == headKey {
-		return parseHead(r.Data)
+		h, _, err := parseHead(r.Data)
+		return h, err
 	}
-	if any, err := readRows(ctx, v.store, "", 1); err != nil || len(any) == 0 {
-		return head{}, nil, errors.Join(err, fmt.Errorf("%w: the store is empty: Restore needs a backup", ErrInvalid))
+	rows, err := readRows(ctx, v.store, "", 1)
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("%w: the store is empty: Restore needs a backup", ErrInvalid)
 	}
-	if err := v.unfinished(ctx); err != nil {
-		return head{}, nil, err
+	if err == nil {
+		err = v.unfinished(ctx)
 	}
-	return head{}, nil, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
+	if err != nil {
+		return head{}, err
+	}
+	return head{}, fmt.Errorf("%w: the store is not empty and has no head: it is not a vault, or not a whole one", ErrTampered)
 }
 
 func (v *core) loadKeyring(ctx context.Context, root RootKey, id vaultID) (*keyring, error) {

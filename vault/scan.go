@@ -95,6 +95,6 @@ func (s *scan) longer(ctx context.Context) (longer bool, err error) {
 		return false, err
 	}
 	defer s.v.leave()
-	h, _, err := s.v.loadHead(ctx)
+	h, err := s.v.loadHead(ctx)
 	return h.size > s.size, err
 }

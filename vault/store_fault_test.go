@@ -104,6 +104,9 @@ func TestStoreBrokenAtOpen(t *testing.T) {
 				if s.closed != 1 || v != nil || strings.Contains(err.Error(), "hunter2") || !panics && !errors.Is(err, errDevice) {
 					t.Errorf("%s, call %d, panics %v: closed %d times, %v", c.name, n, panics, s.closed, err)
 				}
+				if errors.Is(err, vault.ErrTampered) || errors.Is(err, vault.ErrRollback) || errors.Is(err, vault.ErrInvalid) {
+					t.Errorf("%s, call %d, panics %v: a store that fails is taken for one that was changed: %v", c.name, n, panics, err)
+				}
 				if !strings.HasPrefix(err.Error(), "vault: ") {
 					t.Errorf("%s: the error does not say whose it is: %v", c.name, err)
 				}
