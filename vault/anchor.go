@@ -51,7 +51,7 @@ func (a *anchored) advance(ctx context.Context, to head) error {
 		if !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("anchor: %w", err)
 		}
-		if err := a.follow(ctx); err != nil {
+		if err := a.rejoin(ctx); err != nil {
 			return err
 		}
 	}
@@ -59,8 +59,8 @@ func (a *anchored) advance(ctx context.Context, to head) error {
 	return nil
 }
 
-// follow learns what the anchor holds. Only what has been compared with the log is taken as what to swap from.
-func (a *anchored) follow(ctx context.Context) error {
+// rejoin learns what the anchor holds, after another process has moved it. Only what has been compared with the log is taken as what to swap from.
+func (a *anchored) rejoin(ctx context.Context) error {
 	held, err := a.load(ctx)
 	if err == nil {
 		err = a.v.update(ctx, a.v.newBatch()) // what it holds may be another process's

@@ -2,8 +2,6 @@
 
 package vault
 
-import "time"
-
 // The functions of this file are the changes of step 5. They run in a batch, under the store's lock, on the state
 // as it is at the head.
 
@@ -28,21 +26,10 @@ func applyDelete(b *batch, c *call) {
 	}
 }
 
-func decidePolicy(w view, c *call) (p plan, r *refusal) {
-	next := 1
-	if secret, _ := w.secret(c.req.Path); secret != nil {
-		next = secret.Next
-	} else if w.pathLike(c.req.Path) != "" {
-		return p, caseTwin
-	}
-	p.secret = newSecretRow(*c.policy, next)
-	return p, nil
-}
-
 func applyPolicy(b *batch, c *call) { b.write(rowKey{kind: 's', name: c.req.Path}, c.plan.secret) }
 
 func applyRevoke(b *batch, c *call) {
-	k := c.doom()
+	k := c.stopRow()
 	b.said = append(b.said, k)
 	if k.kind == 'k' {
 		key := *b.key(k.name)
@@ -73,5 +60,3 @@ func applyThaw(b *batch, c *call) {
 }
 
 func applyKey(b *batch, c *call) { b.write(keyRowKey(c.target), c.keyRow) }
-
-func truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

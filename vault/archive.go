@@ -62,7 +62,7 @@ var archivedMeanwhile = &refusal{"archived", ErrConflict, "another archive was m
 
 // decideArchive refuses, at the head, a cut of a log that no longer begins where the archive does.
 func decideArchive(w view, c *call) (p plan, r *refusal) {
-	if c.archive.size() > 0 && c.archive.first() != w.first {
+	if c.archive.size() > 0 && c.archive.first() != w.at.first {
 		return p, archivedMeanwhile
 	}
 	return p, nil
@@ -180,5 +180,5 @@ func (a *archive) write(ctx context.Context, v *core) error {
 func applyArchive(b *batch, c *call) {
 	data, _ := json.Marshal(cutJSON{c.archive.cut}) // a Tree always has a text
 	b.sealed = append(b.sealed, Row{cutKey, b.seq(), data})
-	b.head.first, b.first, b.keep = c.archive.size(), c.archive.size(), c.archive.size()
+	b.head.first, b.keep = c.archive.size(), c.archive.size()
 }

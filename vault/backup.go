@@ -7,12 +7,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/keyward-go/keyward/audit"
 )
-
-var opBackup = &operation{name: "backup", check: (*call).checkNothing, decide: decideAny}
 
 // Backup writes a copy of the whole vault to w, as it is at one head of its log, while other callers work. It holds neither
 // the root key nor the anchor, no value, token or key in the clear, and no record that was archived; what it holds in the
@@ -22,7 +21,7 @@ var opBackup = &operation{name: "backup", check: (*call).checkNothing, decide: d
 // The record is durable before the first byte is written, so the backup holds it too, and it stays if Backup fails. What w
 // got is a backup only if Backup returns nil; w is neither synced nor closed. Writes are of about 1 MiB. ctx is looked at between
 // them. A version that is deleted while Backup runs is in it only as ciphertext without its key, unless it is deleted
-// while the last rows are copied.
+// while the rows that decide are copied, which come last.
 //
 // Errors: those of every operation, of w and of ctx; ErrConflict if the log was archived or keys were rotated meanwhile:
 // back up again; ErrTampered if the store is not what this process knows it to be.
@@ -41,6 +40,8 @@ func (o *Operator) Backup(ctx context.Context, w io.Writer, reason string) error
 	return nil
 }
 
+var errMoved = fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)
+
 // backup is one copy. A row stands behind the line of the log that wrote it, a sealed value before the row that holds its
 // key, and a later row over an earlier one of its key.
 type backup struct {
@@ -51,6 +52,7 @@ type backup struct {
 	tree  audit.Tree      // of the lines written
 	since int64           // rows of earlier lines are read in pages, the others come with the head
 	lost  map[rowKey]bool // versions that were deleted before their value could be read
+	mac   hash.Hash       // of rows
 }
 
 func (b *backup) run() error {
@@ -58,7 +60,7 @@ func (b *backup) run() error {
 	if err != nil {
 		return err
 	}
-	b.head, b.tree, b.since = h, edge, h.size
+	b.head, b.tree, b.since, b.mac = h, edge, h.size, b.v.keys().sub(labelRow)
 	for _, step := range []func() error{
 		b.opening,
 		func() error { return b.lines(b.since) },
@@ -78,27 +80,37 @@ func (b *backup) run() error {
 // where it does.
 func (b *backup) opening() error {
 	ring := b.v.keys()
-	err := b.out.header(backupHeader{backupFormat, ring.id.String(), b.head.appendMark(nil, ring.sub(labelMark))})
-	keys := []string{keyringKey, cutKey}
-	if b.head.first == 0 {
-		keys = keys[:1]
+	if err := b.out.header(backupHeader{backupFormat, ring.id.String(), b.head.appendMark(nil, ring.sub(labelMark))}); err != nil {
+		return err
 	}
-	for _, key := range keys {
-		var rows []Row
-		if err == nil {
-			rows, err = b.v.page(b.ctx, key, 1)
-		}
-		if err == nil && (len(rows) != 1 || rows[0].Key != key) {
-			err = fmt.Errorf("%w: the store has no row %s", ErrTampered, key)
-		}
-		if err == nil {
-			err = b.out.row(rows[0])
-		}
+	err := b.copy(keyringKey)
+	if err == nil && b.head.first > 0 {
+		err = b.copy(cutKey)
 	}
 	if err != nil {
 		return err
 	}
 	return b.out.flush()
+}
+
+// copy writes one row, which must be there.
+func (b *backup) copy(key string) error {
+	r, err := b.row(key)
+	if err == nil && r.Key == "" {
+		err = fmt.Errorf("%w: the store has no row %s", ErrTampered, key)
+	}
+	if err != nil {
+		return err
+	}
+	return b.out.row(r)
+}
+
+func (b *backup) row(key string) (r Row, err error) {
+	err = b.v.reading(b.ctx, func() error {
+		r, err = readRow(b.ctx, b.v.store, key)
+		return err
+	})
+	return r, err
 }
 
 // lines writes the lines of the log up to a size.
@@ -107,9 +119,10 @@ func (b *backup) lines(size int64) error {
 	for at := b.tree.Head().Size; at < size; at = b.tree.Head().Size {
 		lines, err := page(at, int(min(pageLines, size-at)))
 		if err == nil && len(lines) == 0 {
-			if err = b.v.missing(b.ctx, at); errors.Is(err, ErrNotFound) {
-				err = errMoved
-			}
+			err = b.v.missing(b.ctx, at)
+		}
+		if errors.Is(err, ErrNotFound) { // it was archived
+			err = errMoved
 		}
 		if err != nil {
 			return err
@@ -126,7 +139,7 @@ func (b *backup) lines(size int64) error {
 
 // sealedPages writes the sealed values of the versions that are there.
 func (b *backup) sealedPages() error {
-	return b.v.pages(b.ctx, "v:", "v;", func(r Row) error {
+	return b.v.pages(b.ctx, "v:", "v;", pageRows, func(r Row) error {
 		if r.Seq >= b.since {
 			return nil
 		}
@@ -136,38 +149,32 @@ func (b *backup) sealedPages() error {
 
 // sealed writes the sealed value of a version, whose row is given.
 func (b *backup) sealed(r Row) error {
-	k, err := parseRowKey(r.Key)
+	k, e, err := readEntry(b.mac, r)
 	if err != nil {
 		return err
 	}
-	row, err := decodeRow(k, r.Data)
-	if err != nil {
-		return err
-	}
-	version, ok := row.(*versionRow)
+	version, ok := e.row.(*versionRow)
 	if !ok || version.Gone {
 		return nil
 	}
-	key := rowKey{'x', k.name, k.n}.String()
-	rows, err := b.v.page(b.ctx, key, 1)
+	x, err := b.row(rowKey{'x', k.name, k.n}.String())
 	if err != nil {
 		return err
 	}
-	if len(rows) != 1 || rows[0].Key != key || sha256.Sum256(rows[0].Data) != version.Sum {
+	if x.Key == "" || sha256.Sum256(x.Data) != version.Sum {
 		b.lost[k] = true
 		return nil
 	}
-	return b.out.row(rows[0])
+	return b.out.row(x)
 }
 
 // decidingPages writes the rows that no later line wrote.
 func (b *backup) decidingPages() error {
-	mac := b.v.keys().sub(labelRow)
-	return b.v.pages(b.ctx, "", sealedRows, func(r Row) error {
+	return b.v.pages(b.ctx, "", sealedRows, pageRows, func(r Row) error {
 		if r.Key == headKey || r.Key == keyringKey || r.Key == cutKey || r.Seq >= b.since {
 			return nil
 		}
-		k, err := parseRowKey(r.Key)
+		k, e, err := readEntry(b.mac, r)
 		if err != nil {
 			return err
 		}
@@ -176,7 +183,7 @@ func (b *backup) decidingPages() error {
 		if known.row == nil && k.kind == 't' {
 			return nil // purged meanwhile
 		}
-		if known.seq < b.since && (known.seq != r.Seq || known.mac != rowMAC(mac, r.Key, r.Seq, r.Data)) {
+		if known.seq < b.since && (known.seq != e.seq || known.mac != e.mac) {
 			return fmt.Errorf("%w: a row is not the one that was written", ErrTampered)
 		}
 		return b.out.row(r)
@@ -216,7 +223,7 @@ func (b *backup) changes() error {
 			}
 		}
 		for k := range lost {
-			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put; delete the version, then back up again", ErrTampered, k.name, k.n)
+			return fmt.Errorf("%w: the sealed value of %s, version %d, is not the one that was put: restore the last good backup, or delete the version and back up what is left", ErrTampered, k.name, k.n)
 		}
 		if len(b.lost) == 0 {
 			return nil
@@ -224,101 +231,4 @@ func (b *backup) changes() error {
 		b.since = h.size
 	}
 	return fmt.Errorf("%w: versions are deleted faster than they can be copied; back up again", ErrBusy)
-}
-
-// page reads rows, as long as the vault is open.
-func (v *core) page(ctx context.Context, from string, n int) (rows []Row, err error) {
-	if err := v.enter(); err != nil {
-		return nil, err
-	}
-	defer v.leave()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	err = contain(func() error { // the store may be a user's own
-		rows, err = v.store.Rows(ctx, from, n)
-		return err
-	})
-	return rows, err
-}
-
-// pages calls f with the rows from one key up to another.
-func (v *core) pages(ctx context.Context, from, to string, f func(Row) error) error {
-	for {
-		rows, err := v.page(ctx, from, pageRows)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			if r.Key >= to {
-				return nil
-			}
-			if err := f(r); err != nil {
-				return err
-			}
-		}
-		if len(rows) < pageRows {
-			return nil
-		}
-		from = rows[len(rows)-1].Key + "\x00"
-	}
-}
-
-// rowsSince returns the rows of line since and later, and the head, whose MAC fits what this process knows with them.
-// They are of one moment, at which every writer is locked out.
-func (v *core) rowsSince(ctx context.Context, since int64) (rows []Row, h head, err error) {
-	if err := v.enter(); err != nil {
-		return nil, h, err
-	}
-	defer v.leave()
-	select {
-	case v.turn <- struct{}{}:
-		defer func() { <-v.turn }()
-	case <-ctx.Done():
-		return nil, h, ctx.Err()
-	}
-	if v.broken != nil {
-		return nil, h, v.broken
-	}
-	b, ran := v.newBatch(), errNoUpdate
-	err = contain(func() error {
-		return v.store.Update(ctx, since-1, func(changed []Row) (Batch, error) { // the head is always of since-1 or later
-			rows, h, ran = v.changedSince(b, since, changed)
-			return Batch{}, ran
-		})
-	})
-	if err == nil {
-		err = ran
-	}
-	if ran == errFollow {
-		err = errMoved
-	}
-	return rows, h, err
-}
-
-var errMoved = fmt.Errorf("%w: keys were rotated or the log was archived meanwhile; back up again", ErrConflict)
-
-func (v *core) changedSince(b *batch, since int64, changed []Row) (rows []Row, h head, err error) {
-	var missed []Row // by this process
-	var mac []byte
-	for _, r := range changed {
-		if r.Seq >= v.state.head.size {
-			missed = append(missed, r)
-		}
-		if r.Key == headKey {
-			if h, mac, err = parseHead(r.Data); err != nil {
-				return nil, h, err
-			}
-		} else if r.Seq < since {
-			continue
-		}
-		rows = append(rows, r)
-	}
-	if err := b.start(v, v.clock.read(), missed); err != nil {
-		return nil, h, err
-	}
-	if h.tree != b.head.tree {
-		return nil, h, fmt.Errorf("%w: the store has no head", ErrTampered)
-	}
-	return rows, h, b.headMAC.verify(&h, b.sum, mac)
 }

@@ -388,10 +388,63 @@ func TestBackupMoved(t *testing.T) {
 					}
 					return nil
 				})
-				if err := v.Operator("keeper").Backup(ctx, io.Discard, ""); !errors.Is(err, vault.ErrConflict) || !struck {
+				want := vault.ErrConflict
+				if name == "another root" && !here {
+					want = vault.ErrWrongKey // to back up again would not help: this process has to open the vault anew
+				}
+				if err := v.Operator("keeper").Backup(ctx, io.Discard, ""); !errors.Is(err, want) || !struck {
 					t.Errorf("struck: %v, got %v", struck, err)
 				}
 			})
+		}
+	}
+}
+
+// TestBackupArchived: a backup beside which the log is archived, here or by another process, before or after its lines were
+// copied, is an ErrConflict, and the next one is whole.
+func TestBackupArchived(t *testing.T) {
+	ctx := context.Background()
+	for _, archived := range []bool{false, true} { // once before: the store has the row "cut"
+		for _, when := range []string{"keyring", "cut", "v:", "x:" + attackPath + ":1", ""} {
+			for _, here := range []bool{true, false} {
+				if when == "cut" && !archived {
+					continue
+				}
+				t.Run(fmt.Sprintf("archived before %v, at %q, here %v", archived, when, here), func(t *testing.T) {
+					a := aged(t, 4)
+					p := &tap{Store: a.store}
+					v, err := vault.Open(ctx, vault.Config{Store: p, Root: attackRoot(1), Now: a.clock.now})
+					must(t, err)
+					defer v.Close()
+					if archived {
+						a.archiveDays(3)
+					}
+					other := a.op
+					if here {
+						other = v.Operator("keeper")
+					}
+					cut := a.clock.now().AddDate(0, 0, -1)
+					reads := 0
+					p.atRows(func(from string) error {
+						if from == when {
+							reads++
+						}
+						if reads == 0 || when == "cut" && reads == 1 { // the first only finds where to begin
+							return nil
+						}
+						p.atRows(nil)
+						return other.Archive(ctx, cut, io.Discard, "old")
+					})
+					err = v.Operator("keeper").Backup(ctx, io.Discard, "")
+					if !errors.Is(err, vault.ErrConflict) || errors.Is(err, vault.ErrTampered) || !strings.Contains(err.Error(), "back up again") {
+						t.Errorf("backed up: %v", err)
+					}
+					w, err := vault.Restore(ctx, vault.Config{Store: memory.New(), Root: attackRoot(1), Now: a.clock.now}, bytes.NewReader(backupOf(t, v)), "")
+					must(t, err)
+					verifies(t, w)
+					must(t, w.Close())
+				})
+			}
 		}
 	}
 }

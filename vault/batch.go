@@ -3,7 +3,6 @@
 package vault
 
 import (
-	"fmt"
 	"hash"
 
 	"github.com/keyward-go/keyward/audit"
@@ -35,23 +34,18 @@ type batch struct {
 	markMAC  hash.Hash // nil without a head file
 	mark     []byte
 	rows     []Row
-	inside   error // why update failed
-	unsure   bool  // whether the batch was committed is not known
-	update   func([]Row) (Batch, error)
+	reread   int64 // if not zero: the head, and the rows of this line and later, are read although this process may know them
+	changed  []Row // what was read so
+	update   *update
+	unsure   bool // whether the batch was committed is not known
 }
 
 func (v *core) newBatch() *batch {
 	b := &batch{rowMAC: v.keys().sub(labelRow), headMAC: headMAC{Hash: v.keys().sub(labelHead)}}
-	if v.marks {
+	if v.headFile != nil {
 		b.markMAC = v.keys().sub(labelMark)
 	}
-	b.update = func(changed []Row) (out Batch, err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic of type %T in a commit", p)
-			}
-			b.inside = err
-		}()
+	b.update = newUpdate(func(changed []Row) (Batch, error) {
 		if err := b.start(v, v.clock.read(), changed); err != nil {
 			return Batch{}, err
 		}
@@ -62,17 +56,21 @@ func (v *core) newBatch() *batch {
 			b.run(c)
 		}
 		return b.finish()
-	}
+	})
 	return b
 }
 
-// start begins again at the state as it is, with the rows that this process has missed.
+// start begins again at the state as it is, with the rows that this process has missed. Those that it knows change nothing.
 func (b *batch) start(v *core, now readTime, changed []Row) error {
+	if b.reread > 0 {
+		b.changed = changed
+	}
 	b.over.reset()
 	b.dirty, b.said, b.sealed, b.buf, b.lines = b.dirty[:0], b.said[:0], b.sealed[:0], b.buf[:0], b.lines[:0]
 	b.outcome, b.recorded, b.keep, b.purged = b.outcome[:0], b.recorded[:0], 0, nil
 	b.head, b.sum, b.ring, b.scrub = v.state.head, v.state.sum, nil, false
 	b.view = v.view(now, &b.over)
+	b.at = &b.head
 	if err := b.catchUp(changed); err != nil {
 		return err
 	}
@@ -81,7 +79,6 @@ func (b *batch) start(v *core, now readTime, changed []Row) error {
 	}
 	b.clock = now
 	b.now, b.behind = now.after(b.head.time)
-	b.first = b.head.first
 	return nil
 }
 

@@ -7,7 +7,7 @@ import "fmt"
 // catchUp takes in rows that other processes, or a commit of unknown outcome, have written. The MAC of the head that came
 // with them must fit.
 func (b *batch) catchUp(changed []Row) error {
-	if len(changed) == 0 {
+	if len(changed) == 0 && b.reread == 0 {
 		return nil
 	}
 	var mac, ring []byte
@@ -28,15 +28,11 @@ func (b *batch) catchUp(changed []Row) error {
 			}
 			b.head, mac = h, m
 		default:
-			k, err := parseRowKey(r.Key)
+			k, e, err := readEntry(b.rowMAC, r)
 			if err != nil {
 				return err
 			}
-			row, err := decodeRow(k, r.Data)
-			if err != nil {
-				return err
-			}
-			b.put(k, entry{row: row, seq: r.Seq, mac: rowMAC(b.rowMAC, r.Key, r.Seq, r.Data)})
+			b.put(k, e)
 		}
 	}
 	if b.head.reset != before.reset {

@@ -193,3 +193,5 @@ func (c Claims) checkNarrowing(l Link) error {
 func wholeSecond(t time.Time) bool {
 	return t.IsZero() || t.Nanosecond() == 0 && t.Location() == time.UTC && t.Unix() > 0 && t.Unix() <= yearLimit
 }
+
+func truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

@@ -6,116 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
-	"syscall"
 )
 
-// Bounds of the queue and of one batch.
-const (
-	maxWaiting    = 65536
-	maxBatch      = 1024
-	maxBatchBytes = 4 << 20
-	maxQueueBytes = 128 << 20 // what those who gave up have left there counts too
-)
-
-// queue is the calls that wait for the committer.
-type queue struct {
-	mu    sync.Mutex
-	calls []*call
-	bytes int
-	ready chan struct{} // holds one token while there may be calls
-	done  bool
-}
-
-func (q *queue) add(c *call) error {
-	q.mu.Lock()
-	if q.done {
-		q.mu.Unlock()
-		return ErrClosed
-	}
-	if len(q.calls) >= maxWaiting || q.bytes+c.size() > maxQueueBytes {
-		n := len(q.calls)
-		q.mu.Unlock()
-		return fmt.Errorf("%w: %w: %d operations wait", ErrNotRecorded, ErrBusy, n)
-	}
-	q.calls = append(q.calls, c)
-	q.bytes += c.size()
-	q.mu.Unlock()
-	q.wake()
-	return nil
-}
-
-func (q *queue) wake() {
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
-}
-
-func (q *queue) close() {
-	q.mu.Lock()
-	q.done = true
-	q.mu.Unlock()
-	q.wake()
-}
-
-// wait returns when there are calls, or false at the end; inside is how many are in the door.
-func (q *queue) wait(inside *atomic.Int64) bool {
-	for {
-		q.mu.Lock()
-		waiting, done := len(q.calls), q.done
-		q.mu.Unlock()
-		if waiting > 0 {
-			if inside.Load() > int64(waiting) {
-				runtime.Gosched() // callers that are about to ask get into this batch
-			}
-			return true
-		}
-		if done {
-			return false
-		}
-		<-q.ready
-	}
-}
-
-// drain moves as many calls as fit one batch with those that are in it.
-func (q *queue) drain(batch []*call) []*call {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	size := 0
-	for _, c := range batch {
-		size += c.size()
-	}
-	n := 0
-	for n < len(q.calls) && len(batch) < maxBatch {
-		size += q.calls[n].size()
-		if size > maxBatchBytes && len(batch) > 0 {
-			break
-		}
-		batch = append(batch, q.calls[n])
-		q.bytes -= q.calls[n].size()
-		n++
-	}
-	rest := copy(q.calls, q.calls[n:])
-	clear(q.calls[rest:])
-	q.calls = q.calls[:rest]
-	return batch
-}
-
-// size is about what a call adds to a batch.
-func (c *call) size() int {
-	n := len(c.tail) + len(c.sealed) + len(c.value) + 1<<10
-	if c.rotation != nil {
-		n += c.rotation.bulk
-	}
-	return n
-}
-
-// From here a call goes
+// A call that is decided goes
 //
-//	commit → queue.add … runCommitter → commitBatch → update → runBatch → Store.Update, which calls batch.update: batch.go
+//	commit → queue.add … runCommitter → commitBatch → update → runBatch → updateStore, which runs batch.update: batch.go
 //	                                                                    → deliver: auditors.go, which answers c.done
 //
 // or, if nobody else is about, commit → commitAlone → runBatch.
@@ -195,23 +90,29 @@ func (v *core) update(ctx context.Context, b *batch) error {
 	return v.runBatch(ctx, b)
 }
 
-var errNoUpdate = errors.New("the store did not run the update")
-
 // runBatch is update for who has the turn.
 func (v *core) runBatch(ctx context.Context, b *batch) error {
 	b.unsure = false
 	if v.broken != nil {
 		return v.broken
 	}
-	err := v.runUpdate(ctx, b)
+	run := func() error {
+		since := v.state.head.size
+		if b.reread > 0 {
+			since = min(since, b.reread) - 1 // where the head stands, or before
+		}
+		return updateStore(ctx, v.store, since, b.update)
+	}
+	err := run()
 	for range followTries { // another process has put other keys in place: unwrap them while the store is not locked
 		if err == errFollow {
 			if err = v.unwrap(ctx); err == nil {
-				err = v.runUpdate(ctx, b)
+				err = run()
 			}
 		}
 	}
-	if b.inside == nil && errors.Is(err, ErrConflict) {
+	b.unsure = b.update.open(err)
+	if b.update.given() && errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: the log is not as long as its head", ErrTampered)
 	}
 	if errors.Is(err, ErrTampered) {
@@ -220,11 +121,19 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
+	v.take(b)
+	for _, k := range b.said {
+		v.doomed.remove(k)
+	}
+	return nil
+}
+
+// take makes what a batch has committed, or caught up with, the state of this process.
+func (v *core) take(b *batch) {
 	v.mu.Lock()
-	if len(b.over.rows) > 0 {
-		for k, e := range b.over.rows {
-			v.state.set(k, e)
-		}
+	defer v.mu.Unlock()
+	for k, e := range b.over.rows {
+		v.state.set(k, e)
 	}
 	if b.head.reset != v.state.head.reset {
 		v.clock.restart()
@@ -234,24 +143,6 @@ func (v *core) runBatch(ctx context.Context, b *batch) error {
 		v.ring.Store(b.ring)
 		v.follow = follower{}
 	}
-	v.mu.Unlock()
-	for _, k := range b.said {
-		v.doomed.remove(k)
-	}
-	return nil
-}
-
-// runUpdate runs a batch in one update of the store.
-func (v *core) runUpdate(ctx context.Context, b *batch) error {
-	b.inside, b.outcome = errNoUpdate, b.outcome[:0]
-	err := contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.size, b.update)
-	})
-	b.unsure = err != nil && b.inside == nil && !unchanged(err)
-	if b.inside == errFollow || err == nil {
-		err = b.inside // of a store that did not run the function, or kept its error to itself
-	}
-	return err
 }
 
 // fail answers every call of a batch that did not become durable, or may not have.
@@ -266,20 +157,4 @@ func (v *core) failed(b *batch, c *call, err error) error {
 	c.unsure = b.unsure
 	v.doomed.add(c.dooms)
 	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
-}
-
-// dooms is what is to be refused in this process if the call, which the state as it is allows, cannot be made durable.
-func (v *core) dooms(c *call) rowKey {
-	switch {
-	case c.op != opRevoke && c.op != opFreeze || c.refused != nil:
-		return rowKey{}
-	case c.who.operator == "" && v.doomed.links.size.Load() >= maxDoomed:
-		return rowKey{kind: 't', name: c.who.claims[c.who.claims.first()].ID}
-	}
-	return c.doom()
-}
-
-// unchanged reports whether an error of Store.Update says that nothing was written.
-func unchanged(err error) bool {
-	return errors.Is(err, ErrBusy) || errors.Is(err, ErrClosed) || errors.Is(err, ErrConflict) || errors.Is(err, syscall.ENOSPC)
 }

@@ -32,7 +32,7 @@ type core struct {
 	committed chan struct{} // closed when the committer is done
 	releaser  *releaser     // nil without auditors and anchor
 	anchor    *anchored     // nil without one; the releaser's
-	marks     bool          // the store has a head file
+	headFile  marker        // the store, if it has one
 	refusals  refusals
 	doomed    doomed
 	spawns    set[string]
@@ -58,7 +58,7 @@ func (v *core) close() error {
 		flushed := v.refusals.stop(v)
 		v.queue.close()
 		<-v.committed
-		v.closeErr = errors.Join(flushed, v.store.Close())
+		v.closeErr = errors.Join(flushed, contain(v.store.Close)) // it may be a user's own
 	})
 	return v.closeErr
 }
@@ -90,7 +90,7 @@ func (v *core) look(f func(view)) {
 
 // view is the state at a time; the caller holds mu, or has the turn to commit.
 func (v *core) view(now readTime, over *staging) view {
-	w := view{state: v.state, over: over, first: v.state.head.first, v: v, absurd: !now.possible()}
+	w := view{state: v.state, over: over, at: &v.state.head, v: v, absurd: !now.possible()}
 	w.now, w.behind = now.after(v.state.head.time)
 	return w
 }

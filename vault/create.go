@@ -10,10 +10,16 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
+var errNotEmpty = errors.New("the store is no longer empty")
+
 // create makes a vault in an empty store: its keys, and the record that begins its log and names the log's key.
 func (v *core) create(ctx context.Context, root RootKey) error {
-	if lines, err := v.store.Lines(ctx, 0, 1); err != nil || len(lines) > 0 {
-		return errors.Join(err, fmt.Errorf("%w: the store has a log but no rows", ErrTampered))
+	lines, err := readLines(ctx, v.store, 0, 1)
+	if err == nil && len(lines) > 0 {
+		err = fmt.Errorf("%w: the store has a log but no rows", ErrTampered)
+	}
+	if err != nil {
+		return err
 	}
 	keys, plaintext, err := newKeyring()
 	if err != nil {
@@ -23,13 +29,13 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 	if err != nil {
 		return err
 	}
-	v.use(keys)
+	v.ring.Store(keys)
 	v.state.head = head{id: keys.id, generation: keys.generation}
 	b := v.newBatch()
 	c := &call{op: opCreate, verbatim: true}
 	c.record = audit.Record{Op: opCreate.name, Outcome: audit.Granted, Detail: keys.verifier}
 	c.writeRecord()
-	err = v.store.Update(ctx, 0, func(changed []Row) (Batch, error) {
+	err = updateStore(ctx, v.store, 0, newUpdate(func(changed []Row) (Batch, error) {
 		if len(changed) > 0 {
 			return Batch{}, errNotEmpty
 		}
@@ -42,23 +48,11 @@ func (v *core) create(ctx context.Context, root RootKey) error {
 		b.run(c)
 		b.sealed = append(b.sealed, Row{keyringKey, 0, data})
 		return b.finish()
-	})
-	if err == nil && b.head.size == 0 {
-		err = errNoUpdate
-	}
+	}))
 	if err != nil {
 		v.state = newState()
 		return err
 	}
-	v.state.head = b.head
+	v.take(b)
 	return nil
-}
-
-type keyringJSON struct {
-	Keyring []byte `json:"keyring"`
-}
-
-func (v *core) use(keys *keyring) {
-	v.ring.Store(keys)
-	v.sealer = newSealer(v.keys, v.store)
 }

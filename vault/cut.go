@@ -28,7 +28,7 @@ func archived(first int64) error {
 // begin returns the head as it is now, and the tree where the log begins.
 func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 	for range tries { // another process may archive between head and row
-		if h, err = v.catchUp(ctx); err != nil || h.first == 0 {
+		if h, err = v.headToRead(ctx); err != nil || h.first == 0 {
 			return h, audit.Tree{}, err
 		}
 		if err = v.enter(); err != nil {
@@ -40,7 +40,7 @@ func (v *core) begin(ctx context.Context) (h head, edge audit.Tree, err error) {
 			return h, edge, err
 		}
 	}
-	if _, err = v.current(ctx); err == nil {
+	if _, err = v.newestHead(ctx); err == nil {
 		err = errCut
 	}
 	return h, audit.Tree{}, err
@@ -55,18 +55,11 @@ func (v *core) edge(ctx context.Context, first int64) (audit.Tree, error) {
 }
 
 func (v *core) readCut(ctx context.Context) (audit.Tree, error) {
-	var rows []Row
-	err := contain(func() (err error) { // the store may be a user's own
-		rows, err = v.store.Rows(ctx, cutKey, 1)
-		return err
-	})
+	r, err := readRow(ctx, v.store, cutKey)
 	if err != nil {
 		return audit.Tree{}, err
 	}
-	if len(rows) != 1 {
-		rows = make([]Row, 1)
-	}
-	return parseCut(rows[0])
+	return parseCut(r)
 }
 
 func parseCut(r Row) (audit.Tree, error) {
@@ -79,7 +72,7 @@ func parseCut(r Row) (audit.Tree, error) {
 
 // missing says why the log has no line of a number below its head's size: it was archived meanwhile, or else it is gone.
 func (v *core) missing(ctx context.Context, seq int64) error {
-	h, err := v.current(ctx)
+	h, err := v.newestHead(ctx)
 	switch {
 	case err != nil:
 		return err

@@ -78,7 +78,7 @@ func dead(w view, who *identity) *refusal {
 	switch issued := claims[claims.first()].Issued; {
 	case issued.After(w.now):
 		return notYet
-	case issued.Unix() < w.head.since:
+	case issued.Unix() < w.at.since:
 		return revoked
 	}
 	for _, l := range claims {

@@ -16,8 +16,8 @@
 //     Floods of refusals are counted: refusals.go
 //  4. load the sealed version and open it into a private buffer: load.go, seal.go
 //  5. in one update of the store, at the head of the log: decide again, count the use, apply the change, append the
-//     record, commit: record.go, commit.go, batch.go, catchup.go, apply.go, head.go; auditors hear of it, and the anchor
-//     is moved: auditors.go, anchor.go
+//     record, commit: record.go, queue.go, commit.go, update.go, batch.go, catchup.go, apply.go, head.go; auditors hear of
+//     it, and the anchor is moved: auditors.go, anchor.go
 //  6. release the value, or answer what was listed: session.go, secret.go, list.go
 //
 // The head is the lock. Step 5 runs while every other writer, of every process, is locked out, on the state as it is
@@ -119,7 +119,7 @@
 //	ROW     {"key":"<row key>","seq":<line number>,"data":DATUM}
 //	DATUM   the bytes as they are if they are a JSON object without control characters, else a string of their base64
 //
-// The mark is the fields of the head at which the copy began ‖ their HMAC-SHA256 under the label "mark"; it proves first. The first
+// The mark is that of the head at which the copy began, as a head file would hold it; it proves first. The first
 // of the lines with rows holds the row "keyring" and, if first is not 0, the row "cut", and nothing else, so that a wrong root is
 // found before anything is written. Then come the lines of the log, in order from first, and the rows: sealed values, then
 // what decides, then what was written while that was copied, and "head". A row stands behind the line that wrote it, or beside
@@ -129,8 +129,8 @@
 // [Restore] (restore.go, restore_read.go) writes everything but the head as it comes, beside a row "restore" that says that the store
 // is no vault; checks all; and then makes the commit that restores: a keyring of the next generation with another token key and no
 // former one, every row "k:" revoked, no row "t:" left (reset in the head), the record with the op "restore" and the detail
-// {"restored":{"size":n,"root":"<base64>"},"anchor":{…},"mark":{…}} (what the anchor and the head file held, if anything), the
-// head, and no row "restore". Then the anchor is moved. Keys are revoked since a revocation that came after
+// {"restored":{"size":n,"root":"<base64>"},"anchor":{…},"mark":{…},"mark_lost":true} (what the anchor and the head file held, if
+// anything; mark_lost if there should have been a head file, or one that can be read), the head, and no row "restore". Then the anchor is moved. Keys are revoked since a revocation that came after
 // the backup cannot be known; freezes stay since they only stop.
 //
 // # What it does not stop

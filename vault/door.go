@@ -47,7 +47,9 @@ var (
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
 	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
+	opBackup   = &operation{name: "backup", check: (*call).checkNothing, decide: decideAny}
 	opCreate   = &operation{name: "create"}
+	opRestore  = &operation{name: "restore"}
 	opDestroy  = &operation{name: "destroy", onePath: true, check: (*call).checkDestroy, decide: decideDestroy, apply: applyDestroy}
 	opRotate   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideRotate, load: loadRotate, apply: applyKeyring}
 	opRewrap   = &operation{name: "rotate", check: (*call).checkNothing, decide: decideAny, load: loadRewrap, apply: applyRewrap}

@@ -5,7 +5,6 @@ package vault
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,7 +22,7 @@ type follower struct {
 // unwrapPause is how often the root is asked again for a keyring that it does not unwrap.
 const unwrapPause = time.Second
 
-// followTries is how many newer keyrings in a row are followed by one batch, or one Open.
+// followTries is how many newer keyrings in a row are followed by one batch.
 const followTries = 10
 
 // errFollow: the store holds newer keys, which have to be unwrapped before anything is decided.
@@ -35,8 +34,11 @@ func (b *batch) follow(row []byte) error {
 	if b.head.generation == b.v.keys().generation {
 		return nil
 	}
+	if row == nil {
+		return errUnfit
+	}
 	f := &b.v.follow
-	if !bytes.Equal(f.row, row) || row == nil {
+	if !bytes.Equal(f.row, row) {
 		*f = follower{row: bytes.Clone(row)}
 	}
 	if f.keys == nil {
@@ -74,12 +76,4 @@ func (v *core) unwrap(ctx context.Context) error {
 		f.failed, f.at = err, time.Now()
 	}
 	return err
-}
-
-func openKeyringRow(ctx context.Context, root RootKey, id vaultID, row []byte) (*keyring, error) {
-	var j keyringJSON
-	if err := json.Unmarshal(row, &j); err != nil {
-		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
-	}
-	return openKeyring(ctx, root, id, j.Keyring)
 }

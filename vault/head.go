@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	headKey    = "head"
-	keyringKey = "keyring"
-	format     = 1
+	headKey   = "head"
+	labelHead = "head"
+	format    = 1
 )
 
 // vaultID names a vault: 16 random bytes, in every associated data, token and checkpoint.
@@ -27,8 +27,8 @@ func (id vaultID) String() string { return hex.EncodeToString(id[:]) }
 // origin is the name of the vault's log and of its key.
 func (id vaultID) origin() string { return "keyward/" + id.String() }
 
-// head is the right edge of the log's tree, and the MAC that binds every deciding row to it. The root of the tree is made when
-// it is asked for. Whoever moves a head holds the store's lock.
+// head is what the row "head" says, but for its MAC: where the log begins and ends, the right edge of its tree, and what
+// else every process must agree on. Its root is made from the tree when it is asked for.
 type head struct {
 	id         vaultID
 	size       int64      // of the log
@@ -64,7 +64,7 @@ func (h *head) appendFields(dst []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(h.since))
 }
 
-// append writes the row.
+// append writes the row. Its MAC binds every deciding row to the head.
 func (h *head) append(dst []byte, m *headMAC, rows sum) ([]byte, error) {
 	start := len(dst)
 	dst, err := h.tree.AppendBinary(h.appendFields(dst))

@@ -47,10 +47,16 @@ type keyring struct {
 }
 
 const (
+	keyringKey     = "keyring"
 	keyringMagic   = "kwkr"
 	keyringVersion = 1
 	maxKeyring     = 64 << 10
 )
+
+// keyringJSON is the row of a keyring.
+type keyringJSON struct {
+	Keyring []byte `json:"keyring"`
+}
 
 // newKeyring makes the keys of a new vault and returns them with their plaintext, which the caller seals.
 func newKeyring() (k *keyring, plaintext []byte, err error) {
@@ -180,9 +186,13 @@ func sealKeyring(ctx context.Context, root RootKey, id vaultID, plaintext []byte
 	return k, row, err
 }
 
-// openKeyring decrypts the blob of the vault id.
-func openKeyring(ctx context.Context, root RootKey, id vaultID, blob []byte) (*keyring, error) {
-	plaintext, err := decryptKeyring(ctx, root, id, blob)
+// openKeyringRow decrypts what the row of a vault's keyring holds.
+func openKeyringRow(ctx context.Context, root RootKey, id vaultID, row []byte) (*keyring, error) {
+	var j keyringJSON
+	if err := json.Unmarshal(row, &j); err != nil {
+		return nil, fmt.Errorf("%w: the keyring cannot be read", ErrTampered)
+	}
+	plaintext, err := decryptKeyring(ctx, root, id, j.Keyring)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"maps"
 )
 
@@ -26,27 +24,4 @@ func loadPut(_ context.Context, v *core, c *call) (err error) {
 func loadFingerprint(_ context.Context, v *core, c *call) error {
 	c.print = v.sealer.fingerprint(c.value)
 	return nil
-}
-
-// policyDetail is a policy as its record shows it.
-func policyDetail(p Policy) string {
-	b, _ := json.Marshal(p.json()) // checked before
-	return string(b)
-}
-
-// causeOf is the cause that the record of a failed call keeps. It holds nothing of the error's text.
-func causeOf(err error) string {
-	for _, known := range []struct {
-		err   error
-		cause string
-	}{
-		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not_found"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
-		{ErrWrongKey, "wrong_key"}, {ErrNoKey, "no_key"}, {ErrConflict, "conflict"},
-		{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "deadline"},
-	} {
-		if errors.Is(err, known.err) {
-			return known.cause
-		}
-	}
-	return "error"
 }

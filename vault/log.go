@@ -17,10 +17,7 @@ import (
 // is safe for concurrent use, and holds nothing in the store between pages.
 type Log struct{ core func() *core }
 
-const (
-	pageLines  = 1000
-	followPoll = 100 * time.Millisecond
-)
+const followPoll = 100 * time.Millisecond
 
 // Records returns the records that f matches, in order, up to the head at the time of the call; those of other processes
 // too. All lines are hashed on the way, and if they are not those of the log's head the last element is an ErrTampered: only
@@ -82,7 +79,7 @@ func (l *Log) Key() string { return l.core().keys().verifier }
 
 // Checkpoint signs the head of the log as it is now.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
-	h, err := l.core().catchUp(ctx)
+	h, err := l.core().headToRead(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("vault: checkpoint: %w", err)
 	}

@@ -58,20 +58,20 @@ func (k *keyring) parseMark(mark []byte) (h marked, err error) {
 
 // loadMark reads the head file, if there is one: before the head, so that the log is at least as long.
 func (v *core) loadMark(ctx context.Context) (mark []byte, err error) {
-	if m, ok := v.store.(marker); ok {
-		v.marks = true
-		err = contain(func() error { // the store may be a user's own
-			mark, err = m.Mark(ctx)
-			return err
-		})
+	if v.headFile == nil {
+		return nil, nil
 	}
+	err = contain(func() error { // the store may be a user's own
+		mark, err = v.headFile.Mark(ctx)
+		return err
+	})
 	return mark, err
 }
 
 // checkMark holds the log against the head file: that lies outside of the store, so it shows when a part of the store is
 // missing, or an older one was put in its place.
 func (v *core) checkMark(ctx context.Context, mark []byte) error {
-	if !v.marks {
+	if v.headFile == nil {
 		return nil
 	}
 	late := mark == nil // the vault was just being made
@@ -98,20 +98,21 @@ func (v *core) checkMark(ctx context.Context, mark []byte) error {
 	return err
 }
 
-// firstMark is for a vault where a crash came between its first commit and the mark of that. It is written now, with the
-// head as it is: if only the next commit brought it, another crash could come between those.
+// firstMark is for a vault where a crash came between the commit that made it, by Open or Restore, and the mark of that. It is
+// written now, with the head as it is: if only the next commit brought it, another crash could come between those. A Restore
+// is known by its reset, so a head file that went right behind another reset passes for this too.
 func (v *core) firstMark(ctx context.Context) error {
 	b, h := v.newBatch(), v.state.head
 	row, err := h.append(nil, &b.headMAC, v.state.sum)
 	if err != nil {
 		return err
 	}
-	return v.store.Update(ctx, h.size, func(changed []Row) (Batch, error) {
+	return updateStore(ctx, v.store, h.size, newUpdate(func(changed []Row) (Batch, error) {
 		if len(changed) > 0 { // by a process that writes marks of its own
 			return Batch{}, nil
 		}
 		return Batch{First: h.size, Rows: []Row{{headKey, h.size - 1, row}}, Mark: h.appendMark(nil, b.markMAC)}, nil
-	})
+	}))
 }
 
 // errBelow: what is to be compared with the log lies before its cut.
@@ -157,7 +158,7 @@ func (v *core) headAt(ctx context.Context, h head, size int64, past head) (audit
 		}
 	}
 	got, err := h.tree.HeadAt(size, edge, func(from int64, n int) ([][]byte, error) {
-		lines, err := v.readLines(ctx, from, n)
+		lines, err := readLines(ctx, v.store, from, n)
 		if err == nil && len(lines) == 0 {
 			err = errCut
 		}

@@ -189,3 +189,20 @@ func (p Policy) json() policyJSON {
 func (j policyJSON) policy() Policy {
 	return Policy{j.Type, j.Tier, j.Hosts, j.Networks, j.Placement, fromUnix(j.Expires)}
 }
+
+func decidePolicy(w view, c *call) (p plan, r *refusal) {
+	next := 1
+	if secret, _ := w.secret(c.req.Path); secret != nil {
+		next = secret.Next
+	} else if w.pathLike(c.req.Path) != "" {
+		return p, caseTwin
+	}
+	p.secret = newSecretRow(*c.policy, next)
+	return p, nil
+}
+
+// policyDetail is a policy as its record shows it.
+func policyDetail(p Policy) string {
+	b, _ := json.Marshal(p.json()) // checked before
+	return string(b)
+}

@@ -3,6 +3,8 @@
 package vault
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/keyward-go/keyward/audit"
@@ -67,4 +69,21 @@ func (c *call) settle(p plan, r *refusal) {
 			c.record.Cause = "override:" + p.override
 		}
 	}
+}
+
+// causeOf is the cause that the record of a failed call keeps. It holds nothing of the error's text.
+func causeOf(err error) string {
+	for _, known := range []struct {
+		err   error
+		cause string
+	}{
+		{ErrTampered, "tampered"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not_found"}, {ErrClosed, "closed"}, {ErrKMSUnavailable, "kms_unavailable"},
+		{ErrWrongKey, "wrong_key"}, {ErrNoKey, "no_key"}, {ErrConflict, "conflict"},
+		{context.Canceled, "cancelled"}, {context.DeadlineExceeded, "deadline"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.cause
+		}
+	}
+	return "error"
 }

@@ -158,7 +158,7 @@ func (r *refusals) settle(v *core) {
 		return
 	}
 	r.pending = slices.DeleteFunc(r.pending, func(p pending) bool {
-		lines, err := v.readLines(context.Background(), p.seq, 1)
+		lines, err := readLines(context.Background(), v.store, p.seq, 1)
 		if err == nil && (len(lines) != 1 || string(lines[0]) != string(p.line)) {
 			r.again(v, p.counts)
 		}

@@ -38,8 +38,8 @@ func applyClock(b *batch, c *call) {
 	b.reset()
 }
 
-// reset ends every token: their rows go, and what was issued before this second is dead, whoever issued it. The token key
-// goes with the keyring.
+// reset ends every token: their rows go, and what was issued before this second is dead, also if an issuer of the user's own
+// has signed it. What the built-in one signed is dead to the last: the commit brings a keyring without its key.
 func (b *batch) reset() {
 	b.head.reset, b.head.since, b.head.purged = b.seq(), b.now.Unix(), 0
 	for _, k := range b.dropWritten(b.seq()) {

@@ -11,8 +11,6 @@ import (
 	"github.com/keyward-go/keyward/audit"
 )
 
-var opRestore = &operation{name: "restore"}
-
 // Restore opens a vault from a backup, into a store that is empty, or, with a nil backup, the vault of a store that is older
 // than its head file or anchor, or whose head file is lost or cannot be read, which Open refuses. Either way whoever
 // restores vouches that this is the state to go on from, and what was revoked or used up since is not known. So in one
@@ -35,7 +33,7 @@ var opRestore = &operation{name: "restore"}
 //
 // Restore takes over the store as Open does, also when it fails.
 func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (*Vault, error) {
-	c, err := openBy(ctx, cfg, func(v *core) error {
+	return openBy(ctx, cfg, "restore", func(v *core) error {
 		if err := (Request{Reason: reason}).check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
@@ -44,7 +42,7 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 			return lost
 		}
 		root := ask(cfg.Root)
-		load := func() error { return v.loadSettled(ctx, root) }
+		load := func() error { return v.load(ctx, root) }
 		if backup != nil {
 			r := &restore{v: v, ctx: ctx, root: root, in: newBackupReader(ctx, backup)}
 			load = r.run
@@ -57,13 +55,6 @@ func Restore(ctx context.Context, cfg Config, backup io.Reader, reason string) (
 		}
 		return v.forceAnchor(ctx)
 	})
-	if err != nil {
-		if cfg.Store != nil {
-			err = errors.Join(err, cfg.Store.Close())
-		}
-		return nil, fmt.Errorf("vault: restore: %w", err)
-	}
-	return &Vault{func() *core { return c }}, nil
 }
 
 // restoreDetail is what the record says: the head that was restored, and what the anchor and the head file knew.
@@ -103,38 +94,30 @@ func (v *core) reissue(ctx context.Context, root RootKey, reason string, mark []
 	if err != nil {
 		return err
 	}
-	b, ran := v.newBatch(), errNoUpdate
-	err = contain(func() error { // the store may be a user's own
-		return v.store.Update(ctx, v.state.head.size, func(changed []Row) (out Batch, err error) {
-			if ran = b.start(v, v.clock.read(), changed); ran != nil {
-				return Batch{}, ran
-			}
-			c := &call{op: opRestore, verbatim: true}
-			c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason}
-			if c.record.Detail, ran = v.restoredDetail(b.head.log(), mark, lost); ran != nil {
-				return Batch{}, ran
-			}
-			c.writeRecord()
-			b.killCredentials()
-			b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
-			b.head.generation, b.scrub, b.keep = keys.generation, true, b.head.first
-			b.run(c)
-			out, ran = b.finish()
-			out.Renew = lost
-			return out, ran
-		})
-	})
-	if err == nil {
-		err = ran
-	}
+	b := v.newBatch()
+	err = updateStore(ctx, v.store, v.state.head.size, newUpdate(func(changed []Row) (Batch, error) {
+		if err := b.start(v, v.clock.read(), changed); err != nil {
+			return Batch{}, err
+		}
+		text, err := v.restoredDetail(b.head.log(), mark, lost)
+		if err != nil {
+			return Batch{}, err
+		}
+		c := &call{op: opRestore, verbatim: true}
+		c.record = audit.Record{Op: opRestore.name, Outcome: audit.Granted, Reason: reason, Detail: text}
+		c.writeRecord()
+		b.killCredentials()
+		b.sealed = append(b.sealed, Row{keyringKey, b.seq(), data}, Row{restoreKey, b.seq(), nil})
+		b.head.generation, b.ring, b.scrub, b.keep = keys.generation, keys, true, b.head.first
+		b.run(c)
+		out, err := b.finish()
+		out.Renew = lost
+		return out, err
+	}))
 	if err != nil {
 		return err
 	}
-	for k, e := range b.over.rows {
-		v.state.set(k, e)
-	}
-	v.state.head = b.head
-	v.use(keys)
+	v.take(b)
 	return nil
 }
 

@@ -44,7 +44,7 @@ func (r *restore) run() error {
 }
 
 func (r *restore) empty() error {
-	rows, err := r.v.store.Rows(r.ctx, "", 1)
+	rows, err := readRows(r.ctx, r.v.store, "", 1)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -56,8 +56,8 @@ func (r *restore) empty() error {
 
 // unfinished is an error if the store was being restored.
 func (v *core) unfinished(ctx context.Context) error {
-	rows, err := v.store.Rows(ctx, restoreKey, 1)
-	if err == nil && len(rows) == 1 && rows[0].Key == restoreKey {
+	r, err := readRow(ctx, v.store, restoreKey)
+	if r.Key == restoreKey {
 		return errUnfinished
 	}
 	return err
@@ -89,7 +89,7 @@ func (r *restore) opening() error {
 	if err != nil || len(r.cut) > 1 || len(r.cut) > 0 != (r.began.first > 0) || r.tree.Head().Size != r.began.first {
 		return r.in.changed("does not say where the log begins")
 	}
-	r.v.use(keys)
+	r.v.ring.Store(keys)
 	r.b = r.v.newBatch()
 	return nil
 }
@@ -115,18 +115,12 @@ func (r *restore) begin() error {
 // write commits a part. Lines below the first of the log are dropped one part later.
 func (r *restore) write(part Batch) error {
 	part.First, part.Keep = r.next, min(r.next, r.began.first)
-	ran := errNoUpdate
-	err := contain(func() error { // the store may be a user's own
-		return r.v.store.Update(r.ctx, r.next, func(changed []Row) (Batch, error) {
-			if ran = nil; len(changed) > 0 && len(part.Rows) > 0 && part.Rows[0].Key == restoreKey {
-				ran = fmt.Errorf("%w: the store is no longer empty", ErrConflict)
-			}
-			return part, ran
-		})
-	})
-	if err == nil {
-		err = ran
-	}
+	err := updateStore(r.ctx, r.v.store, r.next, newUpdate(func(changed []Row) (Batch, error) {
+		if len(changed) > 0 && len(part.Rows) > 0 && part.Rows[0].Key == restoreKey {
+			return Batch{}, fmt.Errorf("%w: the store is no longer empty", ErrConflict)
+		}
+		return part, nil
+	}))
 	r.next += int64(len(part.Lines))
 	return err
 }
@@ -167,7 +161,7 @@ func (r *restore) body() error {
 // row takes a row into the state, if it decides.
 func (r *restore) row(row Row) error {
 	if !strings.HasPrefix(row.Key, sealedRows) {
-		return r.v.loadRow(r.b, row)
+		return r.v.loadRow(r.b.rowMAC, row)
 	}
 	if _, err := parseSealedKey(row.Key); err != nil || len(row.Data) > maxSealed {
 		return r.in.changed("has a row that is none of a vault")
@@ -190,8 +184,11 @@ func (r *restore) check() error {
 	if h.id != r.began.id || h.first != r.began.first || h.size < r.began.size || h.generation != v.keys().generation || r.head.Seq != h.size-1 || len(r.cut) > 0 && r.cut[0].Seq >= h.size {
 		return fmt.Errorf("%w: the head of the backup does not belong to the rest", ErrTampered)
 	}
-	for _, k := range v.dropGone(head{}, h) {
-		r.gone = append(r.gone, Row{Key: k.String()})
+	for k, e := range v.state.rows { // tokens whose rows were removed while the backup was made
+		if t, ok := e.row.(*tokenRow); ok && (t.Expires < h.purged || e.seq < h.reset) {
+			v.state.set(k, entry{})
+			r.gone = append(r.gone, Row{Key: k.String()})
+		}
 	}
 	if r.tree != h.tree {
 		return fmt.Errorf("%w: the log of the backup is not that of its head", ErrTampered)
@@ -200,8 +197,8 @@ func (r *restore) check() error {
 	return r.b.headMAC.verify(&h, v.state.sum, mac)
 }
 
-// sweepAtOnce bounds a page of sealed values, which may have 1 MiB each.
-const sweepAtOnce = 16
+// sweepAtOnce bounds a page of sealed values, which may have 1 MiB each. Two pages are held at a time.
+const sweepAtOnce = 8
 
 // sweep holds the sealed values against the rows that name them, as they are in the store now, and removes what went
 // while the backup was made: values of no version, and rows of dead tokens.
@@ -212,41 +209,28 @@ func (r *restore) sweep() error {
 			there++
 		}
 	}
-	for from := sealedRows; ; {
-		rows, err := r.v.store.Rows(r.ctx, from, sweepAtOnce)
+	err := r.v.pages(r.ctx, sealedRows, behindSealed, sweepAtOnce, func(row Row) error {
+		k, err := parseSealedKey(row.Key)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if row.Key >= behindSealed {
-				break
+		v, _ := r.v.state.rows[k].row.(*versionRow)
+		if v == nil || v.Gone {
+			if r.gone = append(r.gone, Row{Key: row.Key}); len(r.gone) < maxBatch {
+				return nil
 			}
-			k, err := parseSealedKey(row.Key)
-			if err != nil {
-				return err
-			}
-			v, _ := r.v.state.rows[k].row.(*versionRow)
-			if v == nil || v.Gone {
-				r.gone = append(r.gone, Row{Key: row.Key})
-				continue
-			}
-			if sha256.Sum256(row.Data) != v.Sum {
-				return fmt.Errorf("%w: a sealed value of the backup is not the one that was put", ErrTampered)
-			}
-			there--
+			return r.remove()
 		}
-		if len(r.gone) >= maxBatch {
-			if err := r.remove(); err != nil {
-				return err
-			}
+		if there--; sha256.Sum256(row.Data) != v.Sum {
+			return fmt.Errorf("%w: a sealed value of the backup is not the one that was put", ErrTampered)
 		}
-		if len(rows) < sweepAtOnce {
-			break
-		}
-		from = rows[len(rows)-1].Key + "\x00"
+		return nil
+	})
+	if err == nil && there > 0 {
+		err = fmt.Errorf("%w: the backup lacks %d sealed values", ErrTampered, there)
 	}
-	if there > 0 {
-		return fmt.Errorf("%w: the backup lacks %d sealed values", ErrTampered, there)
+	if err != nil {
+		return err
 	}
 	return r.remove()
 }

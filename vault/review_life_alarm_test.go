@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/keyward-go/keyward/audit"
@@ -47,7 +48,7 @@ func readings(v *vault.Vault) map[string]func(context.Context) error {
 			return nil
 		},
 		"Follow": func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, time.Second) // of the bubble
 			defer cancel()
 			for _, err := range log.Follow(ctx, audit.Filter{}) {
 				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -63,20 +64,22 @@ func readings(v *vault.Vault) map[string]func(context.Context) error {
 
 // TestLogGrowsBehindReader: a record that is written after a reader has seen the end of the log is no sign of tampering.
 func TestLogGrowsBehindReader(t *testing.T) {
-	b := newBed(t)
-	s := &behindRead{Store: b.store}
-	v, err := vault.Open(t.Context(), vault.Config{Store: s, Root: b.root})
-	must(t, err)
-	defer v.Close()
-	op := v.Operator("keeper")
-	mustPut(t, op, bedPath, "value")
-	for name, read := range readings(v) {
-		grow := func() { wantValue(t, op, bedPath, "value", 1) }
-		s.f.Store(&grow)
-		if err := read(t.Context()); err != nil {
-			t.Errorf("%s: %v", name, err)
+	synctest.Test(t, func(t *testing.T) { // Follow waits for a while
+		b := newBed(t)
+		s := &behindRead{Store: b.store}
+		v, err := vault.Open(t.Context(), vault.Config{Store: s, Root: b.root})
+		must(t, err)
+		defer v.Close()
+		op := v.Operator("keeper")
+		mustPut(t, op, bedPath, "value")
+		for name, read := range readings(v) {
+			grow := func() { wantValue(t, op, bedPath, "value", 1) }
+			s.f.Store(&grow)
+			if err := read(t.Context()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
-	}
+	})
 }
 
 // TestLogOfProcessThatCannotFollow: a process that is not let in by the store, or has a root that does not open the new
@@ -91,19 +94,21 @@ func TestLogOfProcessThatCannotFollow(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := aged(t, 4)
-			p := &tap{Store: a.store}
-			v, err := vault.Open(t.Context(), vault.Config{Store: p, Root: attackRoot(1), Now: a.clock.now})
-			must(t, err)
-			defer v.Close()
-			stop(t, a.op, p)
-			a.archiveDays(2)
-			for name, read := range readings(v) {
-				if err := read(t.Context()); err == nil || errors.Is(err, vault.ErrTampered) {
-					t.Errorf("%s: %v", name, err)
+			synctest.Test(t, func(t *testing.T) {
+				a := aged(t, 4)
+				p := &tap{Store: a.store}
+				v, err := vault.Open(t.Context(), vault.Config{Store: p, Root: attackRoot(1), Now: a.clock.now})
+				must(t, err)
+				defer v.Close()
+				stop(t, a.op, p)
+				a.archiveDays(2)
+				for name, read := range readings(v) {
+					if err := read(t.Context()); err == nil || errors.Is(err, vault.ErrTampered) {
+						t.Errorf("%s: %v", name, err)
+					}
 				}
-			}
-			p.atUpdate(nil)
+				p.atUpdate(nil)
+			})
 		})
 	}
 }

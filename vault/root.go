@@ -31,7 +31,6 @@ func (c *call) checkRoot() error {
 }
 
 func loadRoot(ctx context.Context, v *core, c *call) error {
-	c.rotation.ring, c.rotation.row = nil, nil
 	if err := v.loadNext(ctx, c, c.rotation.root, keyChange{}); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package vault
 import (
 	"encoding/json"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,12 @@ func parseRowKey(s string) (k rowKey, err error) {
 	}
 	return k, nil
 }
+
+// The sealed values stand behind all other rows.
+const (
+	sealedRows   = "x:"
+	behindSealed = "x;"
+)
 
 // The deciding rows as they are in memory. They are not changed once they are in the state: a new value replaces the old.
 type (
@@ -196,4 +203,16 @@ func decodeRow(k rowKey, data []byte) (row any, err error) {
 		return nil, fmt.Errorf("%w: a row of kind %c cannot be read", ErrTampered, k.kind)
 	}
 	return row, nil
+}
+
+// readEntry reads a deciding row as the state holds it. mac is that of labelRow, and not shared.
+func readEntry(mac hash.Hash, r Row) (k rowKey, e entry, err error) {
+	if k, err = parseRowKey(r.Key); err != nil {
+		return k, entry{}, err
+	}
+	row, err := decodeRow(k, r.Data)
+	if err != nil {
+		return k, entry{}, err
+	}
+	return k, entry{row: row, seq: r.Seq, mac: rowMAC(mac, r.Key, r.Seq, r.Data)}, nil
 }

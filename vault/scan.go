@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +29,7 @@ func (v *core) newScan(ctx context.Context) (*scan, error) {
 func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, error)) (bool, error) {
 	if !s.fresh {
 		var err error
-		if s.head, err = s.v.catchUp(ctx); err != nil {
+		if s.head, err = s.v.headToRead(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -41,9 +40,6 @@ func (s *scan) next(ctx context.Context, f func(seq int64, line []byte) (bool, e
 		lines, err := page(s.size, int(min(pageLines, h.Size-s.size)))
 		if err != nil {
 			return false, err
-		}
-		if len(lines) == 0 {
-			return false, s.v.missing(ctx, s.size)
 		}
 		for _, line := range lines {
 			goOn, err := f(s.size, line)
@@ -66,7 +62,7 @@ func (v *core) endsAt(ctx context.Context, h audit.Head) error {
 	if err != nil || len(lines) == 0 {
 		return err
 	}
-	now, err := v.current(ctx)
+	now, err := v.newestHead(ctx)
 	if err == nil && now.size == h.Size {
 		err = fmt.Errorf("%w: the log goes on behind its head", ErrTampered)
 	}
@@ -99,102 +95,6 @@ func (s *scan) longer(ctx context.Context) (longer bool, err error) {
 		return false, err
 	}
 	defer s.v.leave()
-	err = contain(func() error { // the store may be a user's own
-		h, _, err := s.v.loadHead(ctx)
-		longer = h.size > s.size
-		return err
-	})
-	return longer, err
-}
-
-// lines pages through the log, as long as the vault is open.
-func (v *core) lines(ctx context.Context) audit.Lines {
-	return func(from int64, n int) (lines [][]byte, err error) {
-		if err := v.enter(); err != nil {
-			return nil, err
-		}
-		defer v.leave()
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		size := v.size() // before the reading, which may see the end of a log that then grows
-		lines, err = v.readLines(ctx, from, n)
-		if err == nil && len(lines) == 0 && from < size {
-			err = v.missing(ctx, from)
-		}
-		return lines, err
-	}
-}
-
-// size is that of the log as this process knows it.
-func (v *core) size() int64 {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.state.head.size
-}
-
-// readLines contains a panic of the store, which may be a user's own.
-func (v *core) readLines(ctx context.Context, from int64, n int) (lines [][]byte, err error) {
-	err = contain(func() error {
-		lines, err = v.store.Lines(ctx, from, n)
-		return err
-	})
-	return lines, err
-}
-
-// readAhead reads a page while the one before is used. It is for one reader that goes through the log in order.
-func readAhead(lines audit.Lines) audit.Lines {
-	type page struct {
-		from  int64
-		lines [][]byte
-		err   error
-	}
-	var ahead chan page
-	return func(from int64, n int) ([][]byte, error) {
-		var p page
-		if ahead != nil {
-			p = <-ahead
-		}
-		if ahead == nil || p.from != from {
-			p = page{from: from}
-			p.lines, p.err = lines(from, n)
-		}
-		p.lines = p.lines[:min(n, len(p.lines))]
-		ahead = nil
-		if p.err == nil && len(p.lines) > 0 {
-			next, c := from+int64(len(p.lines)), make(chan page, 1)
-			ahead = c
-			go func() {
-				q := page{from: next}
-				q.err = contain(func() (err error) { // the store may be a user's own
-					q.lines, err = lines(next, n)
-					return err
-				})
-				c <- q
-			}()
-		}
-		return p.lines, p.err
-	}
-}
-
-// catchUp takes in what other processes have committed and returns the head. A vault that can no longer commit still
-// answers with the head that it knows.
-func (v *core) catchUp(ctx context.Context) (head, error) {
-	h, err := v.current(ctx)
-	if h.size == 0 || errors.Is(err, ErrTampered) || ctx.Err() != nil {
-		return head{}, errors.Join(err, ctx.Err())
-	}
-	return h, nil
-}
-
-// current is catchUp that says why the head may be one of the past.
-func (v *core) current(ctx context.Context) (head, error) {
-	if err := v.enter(); err != nil {
-		return head{}, err
-	}
-	defer v.leave()
-	err := v.update(ctx, v.newBatch())
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.state.head, err
+	h, err := s.v.loadHead(ctx)
+	return h.size > s.size, err
 }

@@ -22,7 +22,7 @@ type sealer struct {
 	mu     sync.Mutex
 	sealed *cache[[]byte]      // by hash of the sealed row
 	opened *cache[cipher.AEAD] // data keys, by the same
-	marks  sync.Pool           // of keyed hashes for fingerprints
+	prints sync.Pool           // of keyed hashes for fingerprints
 }
 
 const (
@@ -39,7 +39,7 @@ func newSealer(keys func() *keyring, s Store) *sealer {
 	return &sealer{
 		keys: keys, store: s,
 		sealed: newCache[[]byte](cacheBytes), opened: newCache[cipher.AEAD](cacheBytes),
-		marks: sync.Pool{New: func() any { return keys().sub(fingerprint) }},
+		prints: sync.Pool{New: func() any { return keys().sub(fingerprint) }},
 	}
 }
 
@@ -136,24 +136,24 @@ func (s *sealer) forget(sum [32]byte) {
 // load reads the sealed row, whose hash the deciding row holds.
 func (s *sealer) load(ctx context.Context, path string, version int, row *versionRow) ([]byte, error) {
 	key := rowKey{'x', path, version}.String()
-	rows, err := s.store.Rows(ctx, key, 1)
+	r, err := readRow(ctx, s.store, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the sealed value: %w", err)
 	}
-	if len(rows) != 1 || rows[0].Key != key || len(rows[0].Data) > maxSealed || sha256.Sum256(rows[0].Data) != row.Sum {
+	if r.Key != key || len(r.Data) > maxSealed || sha256.Sum256(r.Data) != row.Sum {
 		return nil, fmt.Errorf("%w: a sealed value is not the one that was put", ErrTampered)
 	}
 	s.mu.Lock()
-	s.sealed.put(row.Sum, rows[0].Data, len(rows[0].Data))
+	s.sealed.put(row.Sum, r.Data, len(r.Data))
 	s.mu.Unlock()
-	return rows[0].Data, nil
+	return r.Data, nil
 }
 
 // fingerprint is the first 16 bytes of the keyed hash of a value. It answers "which secret is this leaked value" without
 // storing the value.
 func (s *sealer) fingerprint(value []byte) (f [16]byte) {
-	h := s.marks.Get().(hash.Hash)
-	defer s.marks.Put(h)
+	h := s.prints.Get().(hash.Hash)
+	defer s.prints.Put(h)
 	h.Reset()
 	h.Write(value)
 	var out [sha256.Size]byte

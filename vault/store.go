@@ -43,7 +43,7 @@ type Store interface {
 // Row is one stored row.
 type Row struct {
 	Key  string // 1 to 1,024 bytes of UTF-8 without NUL
-	Seq  int64  // number of the line that wrote it: in a Batch, of one of its lines, or of an earlier one in a restore
+	Seq  int64  // number of the line that wrote it. In a Batch with Lines that of one of them or of an earlier one, without Lines any
 	Data []byte // JSON text, or ciphertext for keys that begin with "x:"; not empty. Nil in a Batch removes the row
 }
 
@@ -58,8 +58,8 @@ type Batch struct {
 	Renew bool     // of Restore without a backup: a head file that was lost when the store was opened is made anew, for Mark
 }
 
-// RootKey seals the keyring, at open, at rotation and at a change of root only: never on the path of a read. Its methods are those of
-// tink.AEADWithContext. It answers with ErrWrongKey, ErrTampered, ErrNoKey or ErrKMSUnavailable, and returns promptly
+// RootKey seals the keyring. It is asked by Open and Restore, by RotateKeys, SetRoot and ResetClock, and where another process
+// has called one of them: never on the path of a read. Its methods are those of tink.AEADWithContext. It answers with ErrWrongKey, ErrTampered, ErrNoKey or ErrKMSUnavailable, and returns promptly
 // when ctx ends. Package kms has implementations.
 type RootKey interface {
 	EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) ([]byte, error)

@@ -32,6 +32,8 @@ func (s sum) bytes() (b [32]byte) {
 	return b
 }
 
+const labelRow = "row"
+
 // rowMAC is HMAC-SHA256 of key, sequence and data of a row, each length-prefixed. h is keyed and not shared.
 func rowMAC(h hash.Hash, key string, seq int64, data []byte) (s sum) {
 	var n [12]byte

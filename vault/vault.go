@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -14,8 +13,7 @@ import (
 type Config struct {
 	// Store holds the vault. Required. Open takes it over, also when Open fails: Close closes it.
 	Store Store
-	// Root seals the keyring. Required. It is asked at Open, for RotateKeys and SetRoot, and when another process has done
-	// either; never on the path of a read.
+	// Root seals the keyring. Required. When it is asked, see RootKey.
 	Root RootKey
 	// Auditors must accept each batch of records before anything of it is released: an error, a panic or a missed
 	// deadline of one is ErrNotRecorded for every caller of the batch.
@@ -94,12 +92,5 @@ func (c Config) check() error {
 // (the store holds something else than what keyward wrote, or is not a vault), ErrRollback (it is older than its head file
 // or cfg.Anchor, or has another history), and those of the store and the anchor.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
-	c, err := open(ctx, cfg)
-	if err != nil {
-		if cfg.Store != nil {
-			err = errors.Join(err, cfg.Store.Close())
-		}
-		return nil, fmt.Errorf("vault: open: %w", err)
-	}
-	return &Vault{func() *core { return c }}, nil
+	return openBy(ctx, cfg, "open", func(v *core) error { return v.open(ctx, ask(cfg.Root)) })
 }

@@ -11,10 +11,10 @@ import (
 type view struct {
 	*state
 	over   *staging // nil outside a batch
+	at     *head    // where it stands: in a batch the state's own may be older
 	now    time.Time
-	behind bool  // the wall clock is too far behind the log
-	absurd bool  // it shows no time that a record could hold
-	first  int64 // lowest line kept
+	behind bool // the wall clock is too far behind the log
+	absurd bool // it shows no time that a record could hold
 	v      *core
 }
 

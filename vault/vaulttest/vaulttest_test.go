@@ -156,7 +156,6 @@ func TestFailsWhenItShould(t *testing.T) {
 
 // TestBubble: 30 minutes pass in no time, and nothing is left running.
 func TestBubble(t *testing.T) {
-	start := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		v := vaulttest.Open(t, map[string]string{search: "tvly"})
 		s, err := v.Operator("test").Issue(context.Background(), vault.Grant{
@@ -176,9 +175,6 @@ func TestBubble(t *testing.T) {
 		vaulttest.Touched(t, v, "researcher", search)
 		vaulttest.Refused(t, v, "researcher", search)
 	})
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("it took %s", took)
-	}
 }
 
 // Example is a test of an agent. In a real one t is the test's own.
