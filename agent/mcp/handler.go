@@ -95,13 +95,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := h.cfg.Session(vault.NewToken(bearer), from)
 	switch {
 	case !slices.Contains(h.cfg.Hosts, hostname(r.Host)):
-		h.refuse(w, r, s, http.StatusForbidden, "a request for a host that is not this server's")
+		h.refuse(w, r, s, http.StatusForbidden)
 		return
 	case h.foreign(r):
-		h.refuse(w, r, s, http.StatusForbidden, "a request of a foreign origin")
+		h.refuse(w, r, s, http.StatusForbidden)
 		return
 	case bearer == "":
-		h.refuse(w, r, s, http.StatusUnauthorized, "a request without a bearer")
+		h.refuse(w, r, s, http.StatusUnauthorized)
 		return
 	}
 	v, err := h.admit(r.Context(), s, bearer, from)
@@ -109,7 +109,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errRecorded):
 		turnAway(w, http.StatusUnauthorized, true)
 	case errors.Is(err, vault.ErrDenied), errors.Is(err, vault.ErrInvalid):
-		h.refuse(w, r, s, http.StatusUnauthorized, "a request with a bad bearer")
+		h.refuse(w, r, s, http.StatusUnauthorized)
 	case err != nil:
 		h.cfg.Log.Error("a request could not be admitted", "cause", err)
 		turnAway(w, http.StatusServiceUnavailable, true)
@@ -124,8 +124,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse has the vault write down what it turns away: the door refuses a request that names no path.
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, s *vault.Session, code int, why string) {
-	_, err := s.Get(r.Context(), vault.Request{Reason: "MCP: " + why})
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, s *vault.Session, code int) {
+	_, err := s.Get(r.Context(), vault.Request{})
 	if !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid) {
 		h.cfg.Log.Error("a refusal could not be recorded", "cause", err)
 	}

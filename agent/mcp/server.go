@@ -38,7 +38,11 @@ func newServer(a *agent.Agent, tools []*agent.Tool, log *slog.Logger) *sdk.Serve
 	for _, t := range tools {
 		tool := &sdk.Tool{Name: t.Kind(), Description: t.Description(), InputSchema: t.Schema(), Annotations: hints(t.Kind())}
 		s.AddTool(tool, func(ctx context.Context, req *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
-			answer, err := t.Ask(ctx, "", string(req.Params.Arguments))
+			input := string(req.Params.Arguments)
+			if input == "null" { // as some clients say that there are none
+				input = ""
+			}
+			answer, err := t.Ask(ctx, "", input)
 			if err != nil {
 				log.Error("a tool could not run", "agent", a.Name(), "tool", t.Kind(), "cause", a.Redactor().String(fmt.Sprint(errors.Unwrap(err))))
 				return text(err.Error(), true), nil
