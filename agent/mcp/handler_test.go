@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -387,5 +389,36 @@ func TestPanicOverHTTP(t *testing.T) {
 	}
 	if status, _, _ := raw(t, s.URL, get(search), nil); status != 401 {
 		t.Errorf("no token: %d", status)
+	}
+}
+
+// A token that is bound to networks works from there, at each request.
+func TestNetworks(t *testing.T) {
+	v := open(t)
+	h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := v.Operator("test").Issue(t.Context(), vault.Grant{
+		Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Hour, Networks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from   string
+		status int
+	}{{"10.1.2.3:9", 200}, {"10.2.2.3:9", 401}, {"10.1.2.3:9", 200}, {"[::ffff:10.1.2.3]:9", 200}, {"@", 401}, {"", 401}, {"127.0.0.1:9", 401}} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(get(search)))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		r.Header.Set("Authorization", "Bearer "+s.Token().Reveal())
+		r.Header.Set("X-Forwarded-For", "10.1.2.3")
+		r.RemoteAddr = c.from
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status || strings.Contains(w.Body.String(), canary) != (c.status == 200) {
+			t.Errorf("from %q: %d %s", c.from, w.Code, w.Body)
+		}
 	}
 }

@@ -43,6 +43,7 @@ type one struct {
 // own.
 type known struct {
 	mu     sync.Mutex
+	swept  time.Time
 	grants *simplelru.LRU[string, *simplelru.LRU[who, *one]]
 }
 
@@ -65,7 +66,10 @@ func (k *known) get(w who, build func() (*one, error)) (*one, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.sweep(time.Now())
+	if now := time.Now(); now.Sub(k.swept) >= time.Second {
+		k.sweep(now)
+		k.swept = now
+	}
 	if holders, ok = k.grants.Get(w.grant); !ok {
 		holders, _ = simplelru.NewLRU[who, *one](maxOfOne, nil)
 		k.grants.Add(w.grant, holders)

@@ -5,11 +5,14 @@ package mcp_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +102,10 @@ func (w *wire) holds(t testing.TB, values ...string) {
 		t.Error("nothing was on the wire")
 	}
 	for _, v := range values {
-		if strings.Contains(w.String(), v) {
-			t.Errorf("the client saw %s", v)
+		for _, form := range []string{v, base64.RawStdEncoding.EncodeToString([]byte(v)), hex.EncodeToString([]byte(v)), url.QueryEscape("key=" + v)} {
+			if strings.Contains(w.String(), form) {
+				t.Errorf("the client saw %s", form)
+			}
 		}
 	}
 }

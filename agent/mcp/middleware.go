@@ -44,26 +44,27 @@ func Middleware(a *agent.Agent, tools map[string]agent.Handles) sdk.Middleware {
 
 // call returns what a call of a tool says, and a way to say it with other arguments; nil if req is none.
 func call(req sdk.Request) (tool string, args json.RawMessage, with func(json.RawMessage) sdk.Request) {
-	switch r := req.(type) {
-	case *sdk.CallToolRequest: // to a server
-		return r.Params.Name, r.Params.Arguments, func(args json.RawMessage) sdk.Request {
-			r, p := *r, *r.Params
-			p.Arguments = args
-			r.Params = &p
+	switch p := req.GetParams().(type) {
+	case *sdk.CallToolParamsRaw: // to a server
+		r, ok := req.(*sdk.CallToolRequest)
+		if !ok {
+			return "", nil, nil
+		}
+		return p.Name, p.Arguments, func(resolved json.RawMessage) sdk.Request {
+			r, p := *r, *p
+			p.Arguments, r.Params = resolved, &p
 			return &r
 		}
-	case *sdk.ClientRequest[*sdk.CallToolParams]: // from a client
-		args, err := json.Marshal(r.Params.Arguments)
-		if err != nil || r.Params.Arguments == nil {
-			args = nil // what cannot be sent holds no handle
+	case *sdk.CallToolParams: // from a client
+		session, ok := req.GetSession().(*sdk.ClientSession)
+		args, err := json.Marshal(p.Arguments)
+		if !ok || err != nil {
+			return "", nil, nil // what cannot be sent holds no handle
 		}
-		return r.Params.Name, args, func(resolved json.RawMessage) sdk.Request {
-			r, p := *r, *r.Params
-			if args != nil {
-				p.Arguments = resolved
-			}
-			r.Params = &p
-			return &r
+		return p.Name, args, func(resolved json.RawMessage) sdk.Request {
+			p := *p
+			p.Arguments = resolved
+			return &sdk.ClientRequest[sdk.Params]{Session: session, Params: &p}
 		}
 	}
 	return "", nil, nil
