@@ -216,6 +216,10 @@ func TestTurnedAway(t *testing.T) {
 		{"form", set("Content-Type", "application/x-www-form-urlencoded"), 415},
 		{"no type", func(r *http.Request) { set("X", "x")(r); r.Header.Del("Content-Type") }, 415},
 		{"old version", set("Mcp-Protocol-Version", "2023-01-01"), 400},
+		{"2 MiB", func(r *http.Request) {
+			set("X", "x")(r)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(get(strings.Repeat("a", 2<<20)))), -1
+		}, 413},
 		{"5 MiB", func(r *http.Request) {
 			set("X", "x")(r)
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(get(strings.Repeat("a", 5<<20)))), -1
@@ -392,6 +396,20 @@ func TestPanicOverHTTP(t *testing.T) {
 	}
 }
 
+// serve sends a request that came from an address, whatever its headers say.
+func serve(t testing.TB, h http.Handler, token vault.Token, from, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	r.Header.Set("X-Forwarded-For", "10.1.2.3")
+	r.RemoteAddr = from
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
 // A token that is bound to networks works from there, at each request.
 func TestNetworks(t *testing.T) {
 	v := open(t)
@@ -409,16 +427,40 @@ func TestNetworks(t *testing.T) {
 		from   string
 		status int
 	}{{"10.1.2.3:9", 200}, {"10.2.2.3:9", 401}, {"10.1.2.3:9", 200}, {"[::ffff:10.1.2.3]:9", 200}, {"@", 401}, {"", 401}, {"127.0.0.1:9", 401}} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(get(search)))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Accept", "application/json, text/event-stream")
-		r.Header.Set("Authorization", "Bearer "+s.Token().Reveal())
-		r.Header.Set("X-Forwarded-For", "10.1.2.3")
-		r.RemoteAddr = c.from
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
+		w := serve(t, h, s.Token(), c.from, get(search))
 		if w.Code != c.status || strings.Contains(w.Body.String(), canary) != (c.status == 200) {
 			t.Errorf("from %q: %d %s", c.from, w.Code, w.Body)
+		}
+	}
+}
+
+// An agent that is kept answers to its own token alone, and what it does is recorded with the address that asks.
+func TestKeptAgents(t *testing.T) {
+	v := open(t)
+	h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := vaulttest.Session(t, v, "researcher", "secrets:read:*").Token()
+	child, err := parent.Narrow(vault.Grant{Agent: "researcher/summariser", Scopes: scope.MustParse("secrets:read:production/search/*")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, c := range []struct {
+			token             vault.Token
+			from, path, agent string
+			granted           bool
+		}{
+			{parent, "10.1.2.3", other, "researcher", true},
+			{child, "10.1.2.3", other, "researcher/summariser", false},
+			{child, "10.1.2.3", search, "researcher/summariser", true},
+			{parent, "10.1.2.4", other, "researcher", true},
+		} {
+			w := serve(t, h, c.token, c.from+":9", get(c.path))
+			if r := last(t, v); w.Code != 200 || r.Agent != c.agent || r.Addr != c.from || (r.Outcome == audit.Granted) != c.granted || strings.Contains(w.Body.String(), "isError") == c.granted {
+				t.Errorf("%s from %s: %d %s, recorded as %+v", c.agent, c.from, w.Code, w.Body, r)
+			}
 		}
 	}
 }
