@@ -47,6 +47,7 @@ var below = map[string][]string{
 // nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything.
 // What they import of others their go.mod says. No package of another module, nor a test of one, may import theirs.
 var nested = map[string][]string{
+	"agent/mcp":       {"agent", "agent/redact", "vault"},
 	"audit/otelaudit": {"audit"},
 	"examples":        nil,
 	"harness":         nil,

@@ -17,7 +17,7 @@ type getInput struct {
 func (a *Agent) getSecret() *Tool {
 	return &Tool{
 		agent: a,
-		name:  toolName("get_secret", a.name),
+		kind:  "get_secret",
 		description: "Reveals the value of a secret that you may read. Every call is recorded with your reason. Do not repeat the value in a message. " +
 			`Input: {"path": "production/search/api-key", "reason": "why you need it"}.`,
 		schema: json.RawMessage(`{"type":"object","properties":{` + pathSchema + `,` + reasonSchema + `},"required":["path"],"additionalProperties":false}`),

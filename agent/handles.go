@@ -60,11 +60,13 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 	d := json.NewDecoder(strings.NewReader(string(args)))
 	d.UseNumber()
 	if err := d.Decode(&object); err != nil || d.More() {
-		return malformedText, a.note(ctx, call, "the arguments of the tool were malformed")
+		answer, err := a.note(ctx, call, "the arguments of the tool were malformed", malformedText)
+		return answer.Text, err
 	}
 	found, ok := h.find("", object)
 	if !ok || len(found) > maxHandles {
-		return malformedText, a.note(ctx, call, "a handle stood where none may")
+		answer, err := a.note(ctx, call, "a handle stood where none may", malformedText)
+		return answer.Text, err
 	}
 	ran := false
 	err = a.resolve(ctx, call, object, found, func(args json.RawMessage) error { ran = true; return f(args) })

@@ -44,7 +44,7 @@ type httpAnswer struct {
 func (a *Agent) httpRequest() *Tool {
 	return &Tool{
 		agent: a,
-		name:  toolName("http_request", a.name),
+		kind:  "http_request",
 		description: "Sends an HTTP request with a secret applied to it, which you do not see. Where the secret goes in the request is known; " +
 			"it can be sent to its own hosts only (list_secrets tells them). Give the whole URL. " +
 			`Input: {"path": "production/search/api-key", "url": "https://api.example.com/search?q=go", "method": "GET", "reason": "why"}; ` +

@@ -26,7 +26,7 @@ type listed struct {
 func (a *Agent) listSecrets() *Tool {
 	return &Tool{
 		agent: a,
-		name:  toolName("list_secrets", a.name),
+		kind:  "list_secrets",
 		description: "Lists the paths of the secrets that you may ask for, and the hosts where each may be used; never a value. " +
 			`Input: {"pattern": "production/*", "reason": "why"}; without a pattern it lists all.`,
 		schema: json.RawMessage(`{"type":"object","properties":{"pattern":{"type":"string","maxLength":512,` +

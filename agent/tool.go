@@ -25,7 +25,7 @@ const (
 // a few lines around Name, Description, Schema and Invoke.
 type Tool struct {
 	agent             *Agent
-	name, description string
+	kind, description string
 	schema            json.RawMessage
 	run               func(ctx context.Context, call, input string) (string, error)
 }
@@ -47,8 +47,26 @@ func (a *Agent) Tools() []*Tool {
 	return tools
 }
 
+// Tool returns the tool of a kind, whatever the grant is good for: what it is not good for is refused at the call, and
+// recorded. It is for surfaces that show every agent the same tools. Nil: there is no such kind.
+func (a *Agent) Tool(kind string) *Tool {
+	switch kind {
+	case "get_secret":
+		return a.getSecret()
+	case "http_request":
+		return a.httpRequest()
+	case "list_secrets":
+		return a.listSecrets()
+	}
+	return nil
+}
+
 // Name returns the tool's name, at most 64 bytes of [a-z0-9_-].
-func (t *Tool) Name() string { return t.name }
+func (t *Tool) Name() string { return toolName(t.kind, t.agent.name) }
+
+// Kind returns the name without the agent's: get_secret, http_request or list_secrets. It is a name for where one connection
+// belongs to one agent.
+func (t *Tool) Kind() string { return t.kind }
 
 // Description returns what the model is told of the tool, the form of its input included, since some frameworks do not pass
 // the schema on.
@@ -68,32 +86,41 @@ func (t *Tool) Call(ctx context.Context, input string) (string, error) {
 // What the model did wrong or may not do is a fixed text and no error, since an error ends the run in most frameworks, and
 // each is recorded. An error is a fault, of the vault, of the network or of ctx; its text is fixed too, and errors.Is finds
 // the cause. A panic is an error.
-func (t *Tool) Invoke(ctx context.Context, id, input string) (answer string, err error) {
+func (t *Tool) Invoke(ctx context.Context, id, input string) (string, error) {
+	answer, err := t.Ask(ctx, id, input)
+	return answer.Text, err
+}
+
+// Answer is what a tool has to say to a model.
+type Answer struct {
+	Text string
+	// Refusal is why Text is a fixed one, as errors.Is finds it (vault.ErrDenied, ErrDeadToken, ErrNotFound, ErrInvalid, ErrBusy,
+	// ErrConflict); nil if the tool ran. It is for the program, and never for a model.
+	Refusal error
+}
+
+// Ask is Invoke for adapters of protocols that tell a refusal from an answer.
+func (t *Tool) Ask(ctx context.Context, id, input string) (answer Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil { // not printed: it may hold what was being applied
-			answer, err = "", &fault{t.name, fmt.Errorf("panicked with a %T", p)}
+			answer, err = Answer{}, fmt.Errorf("panicked with a %T", p)
+		}
+		if err != nil {
+			err = &fault{t.Name(), err}
 		}
 	}()
 	id = t.agent.text(id)
 	if !t.agent.calls.Allow() {
-		return t.tell(waitText, t.agent.note(ctx, id, "the tool was called too often"))
+		return t.agent.note(ctx, id, "the tool was called too often", waitText)
 	}
-	answer, err = t.run(ctx, id, input)
+	text, err := t.run(ctx, id, input)
 	if errors.Is(err, errMalformed) {
-		return t.tell(malformedText, t.agent.note(ctx, id, "the input of the tool was malformed"))
+		return t.agent.note(ctx, id, "the input of the tool was malformed", malformedText)
 	}
-	return t.tell(answer, err)
-}
-
-// tell is an answer, the text of a refusal, or a fault.
-func (t *Tool) tell(answer string, err error) (string, error) {
-	if err == nil {
-		return answer, nil
+	if fixed := refusalText(err); fixed != "" {
+		return Answer{fixed, err}, nil
 	}
-	if text := refusalText(err); text != "" {
-		return text, nil
-	}
-	return "", &fault{t.name, err}
+	return Answer{Text: text}, err
 }
 
 // refusalText is what a model is told of an error of the door that is no fault; empty if it is one.
@@ -109,13 +136,14 @@ func refusalText(err error) string {
 	return ""
 }
 
-// note records a call that never got as far as a path: the door refuses the request that names none, and writes that down.
-func (a *Agent) note(ctx context.Context, call, reason string) error {
+// note answers, with a fixed text, a call that never got as far as a path: the door refuses the request that names none, and
+// writes that down.
+func (a *Agent) note(ctx context.Context, call, reason, text string) (Answer, error) {
 	_, err := a.session.Get(ctx, vault.Request{Reason: reason, Call: call})
 	if errors.Is(err, vault.ErrInvalid) || errors.Is(err, vault.ErrDenied) {
-		return nil
+		return Answer{text, err}, nil
 	}
-	return err
+	return Answer{}, err
 }
 
 // fault keeps its cause from whoever prints it, since that may be a model: errors.Is and errors.As find it.

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mcp
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// visit is one request of one agent.
+type visit struct {
+	who
+	server *sdk.Server
+	dead   atomic.Bool // a call of it found the token dead
+}
+
+type visitKey struct{}
+
+func visitOf(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+// foundDead notes that the door refused the token of the request that ctx belongs to. Over stdio there is none.
+func foundDead(ctx context.Context) {
+	if v := visitOf(ctx); v != nil {
+		v.dead.Store(true)
+	}
+}
+
+// answer is the answer to a visit: never cached, and a 401 if the token turned out to be dead. The SDK writes nothing before
+// all calls of the request have ended.
+type answer struct {
+	http.ResponseWriter
+	visit *visit
+	began bool
+	away  bool
+}
+
+// Unwrap is for http.ResponseController.
+func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *answer) WriteHeader(code int) {
+	if w.away {
+		return
+	}
+	w.began = true
+	if w.visit.dead.Load() {
+		w.away = true
+		turnAway(w.ResponseWriter, http.StatusUnauthorized, true)
+		return
+	}
+	seal(w.Header())
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *answer) Write(b []byte) (int, error) {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.away {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func seal(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+var turnedAway = map[int]string{
+	http.StatusUnauthorized:       "This server wants a live token of its vault: Authorization: Bearer kw_tok_…",
+	http.StatusForbidden:          "This server does not serve this host or origin.",
+	http.StatusServiceUnavailable: "The vault cannot answer now.",
+}
+
+// turnAway answers with a constant text. RFC 6750: who presented nothing is not told that it was invalid.
+func turnAway(w http.ResponseWriter, code int, presented bool) {
+	seal(w.Header())
+	if code == http.StatusUnauthorized {
+		challenge := `Bearer realm="keyward"`
+		if presented {
+			challenge += `, error="invalid_token"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	http.Error(w, turnedAway[code], code)
+}
