@@ -13,16 +13,16 @@ import (
 func exact(text string, patterns []string) string {
 	covered := make([]bool, len(text))
 	for _, p := range patterns {
-		for i := range text {
+		for i := range len(text) {
 			if strings.HasPrefix(text[i:], p) {
-				for j := range p {
+				for j := range len(p) {
 					covered[i+j] = true
 				}
 			}
 		}
 	}
 	var b strings.Builder
-	for i := range text {
+	for i := range len(text) {
 		if !covered[i] {
 			b.WriteByte(text[i])
 		} else if i == 0 || !covered[i-1] {
