@@ -32,6 +32,7 @@ func TestEscapes(t *testing.T) {
 		{"html/template", quotes, executed(t, quotes)},
 		{"Python's html.escape", quotes, `a&quot;b&#x27;c&lt;d&gt;e&amp;f+g`},
 		{"Python's sax.escape", quotes, `a"b'c&lt;d&gt;e&amp;f+g`},
+		{"Python's quoteattr", quotes, `a&quot;b'c&lt;d&gt;e&amp;f+g`},
 		{"jq's @html", quotes, `a&quot;b&apos;c&lt;d&gt;e&amp;f+g`},
 		{"PHP's htmlspecialchars", quotes, `a&quot;b&#039;c&lt;d&gt;e&amp;f+g`},
 		{"encoding/xml", quotes, inXML(t, quotes)},

@@ -31,6 +31,17 @@ func (verboseError) Format(s fmt.State, _ rune) {
 	}
 }
 
+type terseError struct{} // shows more without the +
+
+func (terseError) Error() string { return plain }
+func (terseError) Format(s fmt.State, _ rune) {
+	if s.Flag('+') {
+		io.WriteString(s, "clean")
+	} else {
+		io.WriteString(s, plain)
+	}
+}
+
 type panicking struct{ Key string }
 
 func (panicking) MarshalJSON() ([]byte, error) { panic(plain) }
@@ -48,7 +59,8 @@ func (ownText) MarshalJSON() ([]byte, error) { return []byte(`"clean"`), nil }
 func TestStrangeAttributes(t *testing.T) {
 	for name, v := range map[string]any{
 		"nil pointer that is an error": (*pointerError)(nil), "error that says more with %+v": verboseError{},
-		"JSON that panics": panicking{plain}, "error that panics": panickingError{}, "text that is not the JSON": ownText{},
+		"error that says less with %+v": terseError{},
+		"JSON that panics":              panicking{plain}, "error that panics": panickingError{}, "text that is not the JSON": ownText{},
 		"list of errors": []error{&pointerError{plain}}, "map of anything": map[any]any{1: plain}, "header": http.Header{"A": {plain}},
 		"struct that has no JSON": struct {
 			F func()
@@ -80,7 +92,7 @@ func TestHeaderNames(t *testing.T) {
 }
 
 func TestResponseController(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		m := of(t, plain).ResponseWriter(w)
 		defer m.Close()
 		c := http.NewResponseController(m)
@@ -93,16 +105,22 @@ func TestResponseController(t *testing.T) {
 		if _, _, err := c.Hijack(); err == nil {
 			t.Error("a connection was handed out that is not masked")
 		}
-		m.Header()["Content-Type"] = nil // as net/http has it: do not say one
+		if req.URL.Path == "/untyped" {
+			m.Header()["Content-Type"] = nil // as net/http has it: do not say one
+		} else {
+			m.Header().Set("Content-Encoding", "x-own")
+		}
 		io.WriteString(m, "<html>")
 	}))
 	defer s.Close()
-	resp, err := http.Get(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if got, ok := resp.Header["Content-Type"]; ok {
-		t.Errorf("type %q", got)
+	for _, path := range []string{"/untyped", "/encoded"} {
+		resp, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got, ok := resp.Header["Content-Type"]; ok {
+			t.Errorf("%s: type %q", path, got)
+		}
 	}
 }
