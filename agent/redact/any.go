@@ -3,6 +3,7 @@
 package redact
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 
 // Any masks what an attribute of a span or of a log line may hold. Text, bytes, errors, lists and maps of text come back
 // masked and in their own type, or as text where they cannot. Numbers, times and booleans come back as they are. Anything else comes back as it is if
-// neither its JSON nor its %+v holds a known value, and as masked text otherwise.
+// no way in which logs print it holds a known value (%v, %+v, its own text, its JSON), and as masked text otherwise. Methods of v
+// are called, and may panic: what does so comes back as text.
 func (r *Redactor) Any(v any) any {
 	switch v := v.(type) {
 	case nil, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, uintptr, float32, float64, complex64, complex128,
@@ -49,25 +51,33 @@ func (r *Redactor) Any(v any) any {
 		}
 		return out
 	case error:
-		text := v.Error()
-		if masked := r.String(text); masked != text {
+		if masked, ok := r.opaque(v).(string); ok {
 			return errors.New(masked)
 		}
-		return r.opaque(v, text)
+		return v
 	case slog.Value:
 		return r.value(v)
 	}
-	return r.opaque(v, fmt.Sprintf("%+v", v))
+	return r.opaque(v)
 }
 
-// opaque is for values that print in a way of their own: both ways in which a log shows them must be clean.
-func (r *Redactor) opaque(v any, text string) any {
-	if masked := r.String(text); masked != text {
-		return masked
+// opaque is for values that print in a way of their own: all of them must be clean.
+func (r *Redactor) opaque(v any) (result any) {
+	text := fmt.Sprintf("%+v", v) // package fmt catches panics
+	defer func() {
+		if recover() != nil {
+			result = r.String(text)
+		}
+	}()
+	shown := []string{text, fmt.Sprint(v)}
+	if own, ok := v.(encoding.TextMarshaler); ok {
+		b, _ := own.MarshalText()
+		shown = append(shown, string(b))
 	}
-	if encoded, err := json.Marshal(v); err == nil {
-		if masked := r.Bytes(encoded); string(masked) != string(encoded) {
-			return string(masked)
+	b, _ := json.Marshal(v)
+	for _, text := range append(shown, string(b)) {
+		if masked := r.String(text); masked != text {
+			return masked
 		}
 	}
 	return v

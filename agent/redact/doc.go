@@ -10,18 +10,21 @@
 //
 //	raw        from 4 bytes on; a shorter value is not masked at all
 //	base64     standard and URL alphabet, at each of the three alignments, so inside of other data too: the characters that
-//	           the value alone determines, without padding. And with + / escaped as in URLs and JSON
+//	           the value alone determines, without padding. And with + / escaped as in URLs, JSON and HTML
 //	hex        lower and upper case
-//	percent    as url.QueryEscape and url.PathEscape write it, and every byte as %XX; upper and lower case
+//	percent    as the functions of Go, browsers, Java and Python write it that escape a part of a URL, and every byte as %XX;
+//	           upper and lower case
+//	quoted     as fmt writes it with %q and %+q
 //	JSON       as encoding/json writes it with and without escaped HTML, with \/, in ASCII only, and with \u00XX for + ' " & < >
-//	HTML       as html.EscapeString writes it
+//	HTML, XML  with " and ' written in the ways of Go, Python and browsers, or not at all
 //
-// Encoded forms of fewer than 6 characters are left out: they would be found by chance. A value of more than 1,024 bytes is cut into pieces
-// of 256 that overlap by 16, each masked in all its forms, so an echoed part of a long key is masked as well, and no pattern is
-// longer than some kilobytes.
+// Encoded forms of fewer than 6 characters are left out: they would be found by chance. A value of more than 1,024 bytes is cut
+// into pieces of 256 that overlap by 16, each masked in all its forms. So an echoed part of a long key is masked as well, but for
+// at most 255 bytes at each of its ends, and no pattern is longer than some kilobytes.
 //
-// What touches or overlaps becomes one Mask. What is not found: a value that was split, reversed, compressed, encrypted, encoded
-// twice or in a form that is not named above.
+// What touches or overlaps becomes one Mask. What is not found: a value that was cut off, split (into lines, say), reversed,
+// compressed, encrypted, encoded twice (JSON inside of JSON) or in a form that is not named above; and what was written in another
+// case, as the names of a header are.
 //
 // # Streams
 //

@@ -5,13 +5,8 @@ package redact
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
-	"html"
-	"net/url"
-	"regexp"
+	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 const (
@@ -45,9 +40,13 @@ func formsOf(value string) []string {
 		}
 	}
 	digits := hex.EncodeToString([]byte(value))
-	add(digits, strings.ToUpper(digits), html.EscapeString(value))
-	for _, escaped := range []string{url.QueryEscape(value), url.PathEscape(value), percent(value)} {
+	add(digits, strings.ToUpper(digits), inside(strconv.Quote(value)), inside(strconv.QuoteToASCII(value)))
+	for _, style := range percentStyles {
+		escaped := style.escape(value)
 		add(escaped, lowerEscapes(escaped))
+	}
+	for _, style := range htmlStyles {
+		add(strings.NewReplacer(append(style, "&", "&amp;", "<", "&lt;", ">", "&gt;")...).Replace(value))
 	}
 	for _, style := range jsonStyles {
 		add(style.escape(value))
@@ -57,7 +56,7 @@ func formsOf(value string) []string {
 		std := inBase64(base64.RawStdEncoding, value, pad)
 		escaped := strings.NewReplacer("+", "%2B", "/", "%2F").Replace(std)
 		add(std, escaped, lowerEscapes(escaped), strings.ReplaceAll(std, "/", `\/`),
-			strings.ReplaceAll(std, "+", `\u002B`), strings.ReplaceAll(std, "+", `\u002b`))
+			strings.ReplaceAll(std, "+", `\u002B`), strings.ReplaceAll(std, "+", `\u002b`), strings.ReplaceAll(std, "+", "&#43;"))
 	}
 	return all
 }
@@ -73,57 +72,4 @@ func inBase64(e *base64.Encoding, value string, pad int) string {
 	return text
 }
 
-func percent(value string) string {
-	var b strings.Builder
-	for i := range len(value) {
-		b.WriteByte('%')
-		b.WriteString(strings.ToUpper(hex.EncodeToString([]byte(value[i : i+1]))))
-	}
-	return b.String()
-}
-
-var escape = regexp.MustCompile(`%[0-9A-F]{2}`)
-
-func lowerEscapes(s string) string { return escape.ReplaceAllStringFunc(s, strings.ToLower) }
-
-// jsonStyle is a way to write a string in JSON. All write \" \\ \n and so on as JSON says.
-type jsonStyle struct {
-	more  string // characters that are written as \u00XX although they need not
-	slash bool   // / as \/
-	ascii bool   // what is not ASCII as \uXXXX
-	upper bool   // of these digits
-}
-
-var jsonStyles = []jsonStyle{
-	{}, {slash: true}, {more: "\u2028\u2029"}, {more: "\u2028\u2029", slash: true}, {more: "<>&\u2028\u2029"}, {ascii: true}, {slash: true, ascii: true},
-	{more: `<>&'"+` + "`", ascii: true, upper: true}, {more: `<>&'"+` + "`", ascii: true},
-}
-
-func (j jsonStyle) escape(value string) string {
-	var b strings.Builder
-	unit := func(u uint16) {
-		if j.upper {
-			fmt.Fprintf(&b, `\u%04X`, u)
-		} else {
-			fmt.Fprintf(&b, `\u%04x`, u)
-		}
-	}
-	for i, r := range value {
-		short := strings.IndexRune("\"\\\b\f\n\r\t", r)
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(value[i:], "\ufffd"):
-			b.WriteByte(value[i]) // a byte that is no UTF-8, or that a piece has cut
-		case strings.ContainsRune(j.more, r), r < ' ' && short < 0, j.ascii && r > '~':
-			for _, u := range utf16.Encode([]rune{r}) {
-				unit(u)
-			}
-		case short >= 0:
-			b.WriteString(`\` + `"\bfnrt`[short:short+1])
-		case j.slash && r == '/':
-			b.WriteString(`\/`)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+func inside(quoted string) string { return quoted[1 : len(quoted)-1] }

@@ -3,12 +3,16 @@
 package redact
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"time"
 )
 
 // Header masks names and values of h in place.
 func (r *Redactor) Header(h http.Header) {
-	for name, values := range h {
+	for _, name := range slices.Collect(maps.Keys(h)) { // of before, since names are added
+		values := h[name]
 		for i, v := range values {
 			values[i] = r.String(v)
 		}
@@ -20,7 +24,8 @@ func (r *Redactor) Header(h http.Header) {
 }
 
 // ResponseWriter is an http.ResponseWriter that masks the header and the body. Header, which it takes when WriteHeader is
-// called, loses Content-Length, since the length changes. The handler must call Close when it has written all.
+// called, loses Content-Length, since the length changes. The handler must call Close when it has written all. It takes the
+// deadlines of http.ResponseController, and has no Unwrap: what is behind it sends what is not masked.
 type ResponseWriter struct {
 	w       http.ResponseWriter
 	r       *Redactor
@@ -49,7 +54,8 @@ func (w *ResponseWriter) WriteHeader(status int) {
 // Write masks p, and sends what cannot be the beginning of a value.
 func (w *ResponseWriter) Write(p []byte) (int, error) {
 	if !w.written {
-		if w.w.Header().Get("Content-Type") == "" { // what the server would find out, from what it would not see
+		_, typed := w.w.Header()["Content-Type"]
+		if !typed && w.w.Header().Get("Content-Encoding") == "" { // what the server would find out, from what it would not see
 			w.w.Header().Set("Content-Type", http.DetectContentType(p))
 		}
 		w.WriteHeader(http.StatusOK)
@@ -69,6 +75,16 @@ func (w *ResponseWriter) FlushError() error {
 		w.WriteHeader(http.StatusOK)
 	}
 	return http.NewResponseController(w.w).Flush()
+}
+
+// SetReadDeadline is for http.ResponseController.
+func (w *ResponseWriter) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(w.w).SetReadDeadline(t)
+}
+
+// SetWriteDeadline is for http.ResponseController.
+func (w *ResponseWriter) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(w.w).SetWriteDeadline(t)
 }
 
 // Close sends what waits, and masks the trailers.

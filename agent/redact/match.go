@@ -23,15 +23,23 @@ type matcher struct {
 	shift    int // of a 64-bit hash, to index the bits of filter
 }
 
-// newMatcher returns one with the patterns of old, which may be nil, and more.
+// newMatcher returns one with the patterns of old, which may be nil, and more, which it sorts.
 func newMatcher(old *matcher, more []string) *matcher {
 	m := &matcher{window: 8}
+	var rest []string
 	if old != nil {
-		m.patterns = append(m.patterns, old.patterns...)
+		rest = old.patterns
 	}
-	m.patterns = append(m.patterns, more...)
-	slices.Sort(m.patterns)
-	m.patterns = slices.Clip(slices.Compact(m.patterns))
+	m.patterns = make([]string, 0, len(rest)+len(more))
+	slices.Sort(more)
+	for _, p := range slices.Compact(more) {
+		i, known := slices.BinarySearch(rest, p)
+		m.patterns = append(m.patterns, rest[:i]...)
+		if rest = rest[i:]; !known {
+			m.patterns = append(m.patterns, p)
+		}
+	}
+	m.patterns = append(m.patterns, rest...)
 	m.parent = make([]int32, len(m.patterns))
 	for i, p := range m.patterns {
 		m.longest, m.bytes = max(m.longest, len(p)), m.bytes+len(p)
