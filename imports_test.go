@@ -50,6 +50,7 @@ var below = map[string][]string{
 var nested = map[string][]string{
 	"audit/otelaudit":      {"audit"},
 	"examples":             nil,
+	"examples/eino":        nil,
 	"examples/langchaingo": nil,
 	"harness":              nil,
 }

@@ -26,8 +26,8 @@ var telltale = []string{
 	"exist", "not found", "scope", "vault is closed", "panic", others, absent,
 }
 
-// Faults: whatever the model sends and whatever fails below, the run ends, and no text of it tells what exists, where it lies
-// or who asks. aborts names the cases that end the run with an error; in all others the model reads on, to the end.
+// Faults says that whatever the model sends and whatever fails below, the run ends, and no text of it tells what exists,
+// where it lies or who asks. aborts names the cases that end the run with an error; in all others the model reads on.
 func Faults(t *testing.T, run Run, aborts ...string) {
 	var w *world
 	var cancel context.CancelFunc
@@ -84,8 +84,8 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 	}
 }
 
-// OthersTool: a model that names another agent's tool gets none, though that agent's token is alive; want is what it reads, or
-// empty if the run ends with an error.
+// OthersTool says that a model that names another agent's tool gets none, though that agent's token is alive; want is what it
+// reads, or empty if the run ends with an error.
 func OthersTool(t *testing.T, run Run, want string) {
 	w := open(t, "secrets:use:production/search/*")
 	other, err := w.hire("writer", "secrets:use:production/publishing/*")

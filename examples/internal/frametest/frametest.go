@@ -111,8 +111,8 @@ func (w *world) run(ctx context.Context, t *testing.T, run Run, s *script.Script
 	return saw, err
 }
 
-// UseMode: the agent works, is refused another's key, and lists; no place shows the value, though the service does. Each of
-// the places must have been looked at.
+// UseMode says that the agent works, is refused another's key, and lists, and that no place shows the value, though the
+// service gives it away. Each of the places must have been looked at.
 func UseMode(t *testing.T, run Run, places ...string) {
 	w := open(t, "secrets:use:production/search/*")
 	s := &script.Script{Final: "Done.", Calls: []script.Call{
@@ -140,8 +140,8 @@ func UseMode(t *testing.T, run Run, places ...string) {
 	}
 }
 
-// ReadMode: a value that get_secret has revealed is shown at exactly these places. One more, and an upgrade of the framework
-// has opened it; one less, and it was closed.
+// ReadMode says that a value that get_secret has revealed is shown at exactly these places. One more, and an upgrade of the
+// framework has opened it; one less, and one was closed.
 func ReadMode(t *testing.T, run Run, places ...string) {
 	w := open(t, "secrets:read:production/search/*")
 	s := &script.Script{Final: "Done.", Calls: []script.Call{{Tool: "get_secret_researcher", Args: `{"path":"` + mine + `","reason":"to search"}`}}}
