@@ -44,13 +44,16 @@ var below = map[string][]string{
 	"agent/redact":          {"vault"},
 }
 
-// nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything.
-// What they import of others their go.mod says. No package of another module, nor a test of one, may import theirs.
+// nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything of
+// the root module, and of the nested one that it lies in. What they import of others their go.mod says. No package of
+// another module, nor a test of one, may import theirs.
 var nested = map[string][]string{
-	"agent/mcp":       {"agent", "agent/redact", "vault"},
-	"audit/otelaudit": {"audit"},
-	"examples":        nil,
-	"harness":         nil,
+	"agent/mcp":            {"agent", "agent/redact", "vault"},
+	"audit/otelaudit":      {"audit"},
+	"examples":             nil,
+	"examples/eino":        nil,
+	"examples/langchaingo": nil,
+	"harness":              nil,
 }
 
 // external is every module outside the standard library that the root module may import, each with its reason.
@@ -89,7 +92,7 @@ func wrongArrows(packages map[string]pkg) (wrong []string) {
 			switch {
 			case !isOurs && (own != "" || isAllowed(imp, "")):
 			case isOurs && own != "" && nestedModule(ours) == own:
-			case isOurs && own != "" && allowed == nil && nestedModule(ours) == "":
+			case isOurs && own != "" && allowed == nil && (nestedModule(ours) == "" || lies(own, nestedModule(ours))):
 			case isOurs && slices.Contains(allowed, ours):
 			default:
 				wrong = append(wrong, dir+" imports "+imp)
@@ -97,7 +100,7 @@ func wrongArrows(packages map[string]pkg) (wrong []string) {
 		}
 		for _, imp := range p.testImports { // of ours, a test may import anything but other nested modules
 			ours, isOurs := inModule(imp)
-			if m := nestedModule(ours); isOurs && m != "" && m != own || !isOurs && own == "" && !isAllowed(imp, " (_test.go only)") {
+			if m := nestedModule(ours); isOurs && m != "" && m != own && !lies(own, m) || !isOurs && own == "" && !isAllowed(imp, " (_test.go only)") {
 				wrong = append(wrong, "a test of "+dir+" imports "+imp)
 			}
 		}
@@ -105,15 +108,17 @@ func wrongArrows(packages map[string]pkg) (wrong []string) {
 	return wrong
 }
 
-// nestedModule returns the nested module that dir belongs to, or "".
-func nestedModule(dir string) string {
+// nestedModule returns the innermost nested module that dir belongs to, or "".
+func nestedModule(dir string) (module string) {
 	for m := range nested {
-		if dir == m || strings.HasPrefix(dir, m+"/") {
-			return m
+		if (dir == m || lies(dir, m)) && len(m) > len(module) {
+			module = m
 		}
 	}
-	return ""
+	return module
 }
+
+func lies(dir, in string) bool { return strings.HasPrefix(dir, in+"/") }
 
 func inModule(imp string) (dir string, ok bool) {
 	if imp == module {
@@ -208,10 +213,13 @@ func TestImportsPointDown(t *testing.T) {
 func TestImportsSeeded(t *testing.T) {
 	good := func() map[string]pkg {
 		return map[string]pkg{
-			"scope":           {imports: []string{"strings"}},
-			"vault":           {imports: []string{"context", module + "/scope", module + "/audit", "golang.org/x/mod/sumdb/note"}},
-			"backend/kms":     {imports: []string{module + "/vault"}, testImports: []string{"github.com/stretchr/testify/assert"}},
-			"examples/a":      {imports: []string{module + "/vault", module + "/examples/internal/b", "github.com/joho/godotenv"}},
+			"scope":       {imports: []string{"strings"}},
+			"vault":       {imports: []string{"context", module + "/scope", module + "/audit", "golang.org/x/mod/sumdb/note"}},
+			"backend/kms": {imports: []string{module + "/vault"}, testImports: []string{"github.com/stretchr/testify/assert"}},
+			"examples/a":  {imports: []string{module + "/vault", module + "/examples/internal/b", "github.com/joho/godotenv"}},
+			"examples/langchaingo": {
+				imports: []string{module + "/examples/internal/b"}, testImports: []string{module + "/examples/internal/b"},
+			},
 			"audit/otelaudit": {imports: []string{module + "/audit", "go.opentelemetry.io/otel/log"}, testImports: []string{module + "/vault", module + "/audit/otelaudit"}},
 		}
 	}
@@ -237,6 +245,8 @@ func TestImportsSeeded(t *testing.T) {
 		{"audit/otelaudit", pkg{imports: []string{module + "/vault"}}, "audit/otelaudit imports " + module + "/vault"},
 		{"audit/otelaudit", pkg{testImports: []string{module + "/examples/a"}}, "a test of audit/otelaudit imports " + module + "/examples/a"},
 		{"examples/a", pkg{imports: []string{module + "/audit/otelaudit"}}, "examples/a imports " + module + "/audit/otelaudit"},
+		{"examples/a", pkg{imports: []string{module + "/examples/langchaingo"}}, "examples/a imports " + module + "/examples/langchaingo"},
+		{"examples/langchaingo", pkg{testImports: []string{module + "/harness/a"}}, "a test of examples/langchaingo imports " + module + "/harness/a"},
 		{"vault", pkg{imports: []string{module + "/audit/otelaudit"}}, "vault imports " + module + "/audit/otelaudit"},
 		{"vault", pkg{testImports: []string{module + "/audit/otelaudit"}}, "a test of vault imports " + module + "/audit/otelaudit"},
 	} {
