@@ -70,8 +70,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.engine.hide(err)
 	}
-	if err != nil { // trailers are there now
-		b.engine.redactor.Header(b.resp.Trailer)
+	if err != nil {
 		b.end()
 	}
 	return n, err
@@ -87,21 +86,21 @@ func (b *body) Close() error {
 	return nil
 }
 
+// readUpstream reads what is not masked yet. Whenever it has, the trailers may be there: the caller can see them at once.
 func (b *body) readUpstream(p []byte) (int, error) {
-	if b.left == 0 {
+	defer func() { b.engine.redactor.Header(b.resp.Trailer) }()
+	switch {
+	case b.left < 0:
+		return b.upstream.Read(p)
+	case b.left == 0:
 		n, err := b.upstream.Read(p[:1])
 		if n > 0 {
 			return 0, fmt.Errorf("%w, which is for answers that are no streams", ErrTooLong)
 		}
 		return 0, err
 	}
-	if b.left > 0 {
-		p = p[:min(int64(len(p)), b.left)]
-	}
-	n, err := b.upstream.Read(p)
-	if b.left > 0 {
-		b.left -= int64(n)
-	}
+	n, err := b.upstream.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
 	return n, err
 }
 
