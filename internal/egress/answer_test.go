@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -75,4 +76,58 @@ func TestLimits(t *testing.T) {
 	}
 	resp.Body.Close()
 	close(next)
+}
+
+// The wait for a header ends with the header, not with the answer.
+func TestHeaderWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := bare(t.Context(), time.Second)
+		end.stopTimer()
+		time.Sleep(time.Hour)
+		if ctx.Err() != nil {
+			t.Error(context.Cause(ctx))
+		}
+		end.now()
+		if ctx.Err() == nil {
+			t.Error("it goes on")
+		}
+		ctx, _ = bare(t.Context(), time.Second)
+		time.Sleep(time.Hour)
+		if context.Cause(ctx) != errSlow {
+			t.Error(context.Cause(ctx))
+		}
+		outer, cancel := context.WithDeadline(context.WithValue(t.Context(), "key", "value"), time.Now().Add(time.Second))
+		defer cancel()
+		ctx, _ = bare(outer, 0)
+		time.Sleep(time.Hour)
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || ctx.Value("key") != nil {
+			t.Error(ctx.Err(), ctx.Value("key"))
+		}
+	})
+}
+
+// Who closes an answer, or reads it to its end, or lets its context end, ends the request at the upstream.
+func TestUpstreamIsLetGo(t *testing.T) {
+	for name, leave := range map[string]func(*http.Response, context.CancelFunc){
+		"close":  func(r *http.Response, _ context.CancelFunc) { r.Body.Close() },
+		"cancel": func(_ *http.Response, cancel context.CancelFunc) { cancel() },
+	} {
+		b := newBed(t)
+		gone := make(chan struct{})
+		url := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			close(gone)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		req, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
+		resp, err := b.client().Do(req)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		leave(resp, cancel)
+		<-gone
+		resp.Body.Close()
+		cancel()
+	}
 }

@@ -3,109 +3,101 @@
 package egress
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/vault"
 )
 
+// named starts a TLS upstream that is reached by the name example.com, which resolves to answers, one after the other: next goes on.
+func (b bed) named(t testing.TB, h http.HandlerFunc, networks []netip.Prefix, answers ...string) (url string, next func()) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	names := &names{answers: answers}
+	b.dialers.roots = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	b.dialers.resolver = names.resolver(t)
+	t.Cleanup(b.CloseIdle)
+	b.policy(t, vault.Policy{Hosts: []string{"example.com:" + port}, Networks: networks})
+	return "https://example.com:" + port, names.next
+}
+
 // A name is what it resolves to when the socket connects.
 func TestResolvedAddresses(t *testing.T) {
+	within := func(network string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(network)} }
 	for _, c := range []struct {
 		networks []netip.Prefix
-		answers  []string // of the name, one after the other
+		answer   string
 		ok       bool
 	}{
-		{loopback, []string{"127.0.0.1"}, true},
-		{nil, []string{"127.0.0.1"}, false},
-		{nil, []string{"169.254.169.254"}, false},
-		{nil, []string{"10.0.0.1"}, false},
-		{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, []string{"127.0.0.1"}, false},
-		{loopback, []string{"127.0.0.1", "10.0.0.1"}, false}, // at the second answer
+		{loopback, "127.0.0.1", true},
+		{within("127.0.0.1/32"), "127.0.0.1", true},
+		{within("127.0.0.2/32"), "127.0.0.1", false},
+		{within("10.0.0.0/8"), "127.0.0.1", false},
+		{within("::/0"), "127.0.0.1", false},
+		{loopback, "169.254.169.254", false},
+		{nil, "127.0.0.1", false},
+		{nil, "169.254.169.254", false},
+		{nil, "10.0.0.1", false},
+		{nil, "0.0.0.0", false},
 	} {
 		b := newBed(t)
-		up := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Connection", "close") }))
-		defer up.Close()
-		_, port, _ := net.SplitHostPort(up.Listener.Addr().String())
-		host := "api.example.com:" + port
-		b.policy(t, vault.Policy{Hosts: []string{host}, Networks: c.networks})
-		b.dialers.roots = up.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-		names := &names{answers: c.answers}
-		b.dialers.resolver = names.resolver(t)
-		var err error
-		for range c.answers {
-			_, _, err = get(t, b.client(), "https://"+strings.Replace(host, "api.example.com", "example.com", 1))
-			_ = err
-			_, _, err = get(t, b.client(), "https://"+host)
-			b.CloseIdle()
-			names.next()
-		}
+		url, _ := b.named(t, func(w http.ResponseWriter, r *http.Request) {
+			if !c.ok {
+				t.Errorf("%s within %v was reached", c.answer, c.networks)
+			}
+		}, c.networks, c.answer)
+		_, _, err := get(t, b.client(), url)
 		var wrong *Error
-		if c.ok != (err == nil) && !(c.ok && strings.Contains(fmt.Sprint(err), "certificate")) || !c.ok && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), "not one that the policy")) {
-			t.Errorf("%v within %v: %v", c.answers, c.networks, err)
+		if c.ok && err != nil || !c.ok && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), errAddress.Error())) {
+			t.Errorf("%s within %v: %v", c.answer, c.networks, err)
+		}
+		if r := b.one(t); r.Outcome != audit.Granted || "https://"+r.Host != url {
+			t.Errorf("%s within %v is recorded as %+v", c.answer, c.networks, r)
 		}
 	}
 }
 
-// names answers every question for an A record.
-type names struct {
-	mu      sync.Mutex
-	answers []string
-}
-
-func (n *names) next() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.answers) > 1 {
-		n.answers = n.answers[1:]
-	}
-}
-
-func (n *names) resolver(t testing.TB) *net.Resolver {
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pc.Close() })
-	go func() {
-		buf := make([]byte, 512)
-		for {
-			l, from, err := pc.ReadFrom(buf)
+// A name that was good at the first request is not so at the second, nor for the hop of a redirect.
+func TestRebinding(t *testing.T) {
+	for _, redirect := range []bool{false, true} {
+		b := newBed(t)
+		hits := 0
+		var next func()
+		url, next := b.named(t, func(w http.ResponseWriter, r *http.Request) {
+			hits++
+			w.Header().Set("Connection", "close")
+			if redirect {
+				next()
+				http.Redirect(w, r, "/there", http.StatusFound)
+			}
+		}, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, "127.0.0.1", "127.0.0.2")
+		_, _, err := get(t, b.client(), url)
+		if !redirect {
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
-			q := bytes.Clone(buf[:l])
-			end := 12
-			for q[end] != 0 {
-				end += int(q[end]) + 1
-			}
-			end += 5
-			out := append(bytes.Clone(q[:2]), 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0)
-			out = append(out, q[12:end]...)
-			if q[end-3] == 1 { // A
-				out[7] = 1
-				n.mu.Lock()
-				a := netip.MustParseAddr(n.answers[0]).As4()
-				n.mu.Unlock()
-				out = append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				out = append(out, a[:]...)
-			}
-			pc.WriteTo(out, from)
+			b.CloseIdle()
+			next()
+			_, _, err = get(t, b.client(), url)
 		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", pc.LocalAddr().String())
-	}}
+		if err == nil || !strings.Contains(err.Error(), errAddress.Error()) || hits != 1 {
+			t.Errorf("redirect %v: %v, %d hits", redirect, err, hits)
+		}
+		if n := len(b.all(t)); n != 2 {
+			t.Errorf("redirect %v: %d records", redirect, n)
+		}
+	}
 }
 
 // A connection that was made within some networks is not there for a policy with others, and none goes by a proxy.

@@ -4,6 +4,8 @@ package egress
 
 import (
 	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -11,11 +13,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/agent/redact"
+	"github.com/keyward-go/keyward/vault"
 )
 
 // Whatever an upstream makes of the header that it got, the caller does not get it back.
@@ -111,4 +116,65 @@ func TestMalformedAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	clean(t, "status text", resp.Status)
+}
+
+// An upstream of HTTP/2 ends a connection with a text of its own, which the error quotes.
+func TestGoAway(t *testing.T) {
+	b := newBed(t)
+	pair := httptest.NewTLSServer(nil)
+	pair.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: pair.TLS.Certificates, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	frame := func(kind byte, stream byte, payload string) string {
+		return string([]byte{0, 0, byte(len(payload)), kind, 0, 0, 0, 0, stream}) + payload
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, frame(4, 0, "")) // SETTINGS
+		buf := make([]byte, 1<<10)
+		for seen := ""; !strings.Contains(seen, "\x00\x00\x00\x01"); { // until there is something of stream 1
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			seen += string(buf[:n])
+		}
+		io.WriteString(c, frame(7, 0, "\x00\x00\x00\x01"+"\x00\x00\x00\x02"+"your key: "+canary)) // GOAWAY, with an error
+	}()
+	b.dialers.roots = x509.NewCertPool()
+	b.dialers.roots.AddCert(pair.Certificate())
+	b.policy(t, vault.Policy{Hosts: []string{l.Addr().String()}, Networks: loopback})
+	_, _, err = get(t, b.client(), "https://"+l.Addr().String())
+	clean(t, "the error", fmt.Sprint(err))
+	if err == nil || !strings.Contains(err.Error(), redact.Mask) {
+		t.Errorf("%v", err)
+	}
+}
+
+// net/http quotes in its errors as Go does, and without a bound.
+func TestQuotedErrors(t *testing.T) {
+	for _, value := range []string{"canary\xff-5f2c9e81", "canary\u0085-\\5f2c9e81", `canary"-5f2c9e81`, "canary-é-5f2c9e81\ufeff"} {
+		b := newBed(t)
+		url := b.raw(t, func(v string) string { return v + "\r\n\r\n" })
+		if _, err := b.Operator("test").Put(t.Context(), vault.Item{Path: path, Value: vault.NewSecret(value)}); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := get(t, b.client(), url)
+		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "5f2c") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	b := newBed(t)
+	url := b.raw(t, func(v string) string { return strings.Repeat("é", 100_000) + v + "\r\n\r\n" })
+	_, _, err := get(t, b.client(), url)
+	if text := fmt.Sprint(err); err == nil || len(text) > 2*maxText || !utf8.ValidString(text) {
+		t.Errorf("%d bytes: %.100q", len(text), text)
+	}
 }

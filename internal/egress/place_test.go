@@ -5,6 +5,8 @@ package egress
 import (
 	"encoding/base64"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,5 +73,47 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		if _, _, err := get(t, b.client(), url+q); !errors.Is(err, vault.ErrInvalid) {
 			t.Errorf("%s: %v", q, err)
 		}
+	}
+}
+
+// What net/http writes itself, and what the credential is in, goes out once: in no other spelling, at whose two meanings servers differ.
+func TestNothingGoesOutTwice(t *testing.T) {
+	b := newBed(t)
+	seen := make(chan string, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		var text string
+		for buf := make([]byte, 1<<10); !strings.Contains(text, "\r\n\r\nhello"); {
+			n, err := c.Read(buf)
+			if err != nil {
+				break
+			}
+			text += string(buf[:n])
+		}
+		io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+		seen <- text
+	}()
+	url := "http://" + l.Addr().String()
+	b.policy(t, vault.Policy{Hosts: []string{url}, Networks: loopback, Placement: "header:X-Api-Key"})
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", url+"/v1", strings.NewReader("hello"))
+	for _, name := range []string{"host", "HOST", "content-length", "Content_Length", "transfer-encoding", "TRANSFER_ENCODING", "te", "trailer", "connection", "upgrade", "authorization", "x-api-key", "X_API_KEY", "accept-encoding", "proxy-authorization", "keep-alive"} {
+		req.Header[name] = []string{"forged"}
+	}
+	req.Header["x-own"] = []string{"kept"}
+	if _, _, err := do(b.client(), req); err != nil {
+		t.Fatal(err)
+	}
+	text := <-seen
+	if strings.Contains(text, "forged") || strings.Count(text, canary) != 1 || !strings.Contains(text, "\r\nx-own: kept\r\n") {
+		t.Errorf("%s", text)
 	}
 }
