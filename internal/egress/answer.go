@@ -3,7 +3,7 @@
 package egress
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -67,13 +67,15 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.masked.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.engine.hide(err)
+	if err == nil {
+		return n, nil
 	}
-	if err != nil {
-		b.end()
+	b.end()
+	switch err {
+	case io.EOF, context.Canceled, context.DeadlineExceeded: // as net/http returns them: httputil.ReverseProxy compares
+		return n, err
 	}
-	return n, err
+	return n, b.engine.hide(err)
 }
 
 // Close ends the request. What the upstream still sends is not read.

@@ -80,6 +80,7 @@ func TestLimits(t *testing.T) {
 
 // The wait for a header ends with the header, not with the answer.
 func TestHeaderWait(t *testing.T) {
+	type key struct{}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := bare(t.Context(), time.Second)
 		end.stopTimer()
@@ -96,12 +97,12 @@ func TestHeaderWait(t *testing.T) {
 		if context.Cause(ctx) != errSlow {
 			t.Error(context.Cause(ctx))
 		}
-		outer, cancel := context.WithDeadline(context.WithValue(t.Context(), "key", "value"), time.Now().Add(time.Second))
+		outer, cancel := context.WithDeadline(context.WithValue(t.Context(), key{}, "value"), time.Now().Add(time.Second))
 		defer cancel()
 		ctx, _ = bare(outer, 0)
 		time.Sleep(time.Hour)
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || ctx.Value("key") != nil {
-			t.Error(ctx.Err(), ctx.Value("key"))
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || ctx.Value(key{}) != nil {
+			t.Error(ctx.Err(), ctx.Value(key{}))
 		}
 	})
 }
@@ -129,5 +130,25 @@ func TestUpstreamIsLetGo(t *testing.T) {
 		<-gone
 		resp.Body.Close()
 		cancel()
+	}
+}
+
+// httputil.ReverseProxy compares the errors of a body with context.Canceled: what net/http gives bare is given bare.
+func TestEndOfContextAmidBody(t *testing.T) {
+	b := newBed(t)
+	url := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
+	resp, err := b.client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	cancel()
+	if _, err := resp.Body.Read(make([]byte, 1)); err != context.Canceled {
+		t.Errorf("%v", err)
 	}
 }

@@ -40,8 +40,7 @@ func TestRedirects(t *testing.T) {
 	} {
 		b := newBed(t)
 		hits := 0
-		var url string
-		url = b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		url := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
 			if hits++; hits == 1 {
 				w.Header()["Location"] = []string{c.location}
 				w.WriteHeader(http.StatusTemporaryRedirect)
