@@ -3,7 +3,7 @@
 package egress
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -67,14 +67,15 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.masked.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.engine.hide(err)
+	if err == nil {
+		return n, nil
 	}
-	if err != nil { // trailers are there now
-		b.engine.redactor.Header(b.resp.Trailer)
-		b.end()
+	b.end()
+	switch err {
+	case io.EOF, context.Canceled, context.DeadlineExceeded: // as net/http returns them: httputil.ReverseProxy compares
+		return n, err
 	}
-	return n, err
+	return n, b.engine.hide(err)
 }
 
 // Close ends the request. What the upstream still sends is not read.
@@ -87,21 +88,21 @@ func (b *body) Close() error {
 	return nil
 }
 
+// readUpstream reads what is not masked yet. Whenever it has, the trailers may be there: the caller can see them at once.
 func (b *body) readUpstream(p []byte) (int, error) {
-	if b.left == 0 {
+	defer func() { b.engine.redactor.Header(b.resp.Trailer) }()
+	switch {
+	case b.left < 0:
+		return b.upstream.Read(p)
+	case b.left == 0:
 		n, err := b.upstream.Read(p[:1])
 		if n > 0 {
 			return 0, fmt.Errorf("%w, which is for answers that are no streams", ErrTooLong)
 		}
 		return 0, err
 	}
-	if b.left > 0 {
-		p = p[:min(int64(len(p)), b.left)]
-	}
-	n, err := b.upstream.Read(p)
-	if b.left > 0 {
-		b.left -= int64(n)
-	}
+	n, err := b.upstream.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
 	return n, err
 }
 

@@ -5,6 +5,7 @@ package egress
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -22,12 +23,29 @@ func destination(req *http.Request) (to, method string) {
 	u := req.URL
 	if u == nil || u.Opaque != "" || u.Host == "" || req.Host != "" && req.Host != u.Host || u.Path != "" && u.Path[0] != '/' ||
 		method == http.MethodConnect || method == http.MethodTrace || req.Header.Get("Upgrade") != "" ||
-		len(req.Header["Connection"]) > 0 && !closes(req.Header["Connection"]) {
+		len(req.Header["Connection"]) > 0 && !closes(req.Header["Connection"]) || hasAny(req.Header, overrides) {
 		return refused, method
 	}
 	told := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 	return told.String(), method
 }
+
+// overrides are headers that have some upstreams take a request for one with another method or path.
+var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+
+// hasAny reports whether h has one of names, in any spelling.
+func hasAny(h http.Header, names []string) bool {
+	for key := range h {
+		if slices.Contains(names, spelling(key)) {
+			return true
+		}
+	}
+	return false
+}
+
+// spelling returns the one spelling of all that an upstream may take for the same header: any case, and in CGI's descendants an
+// underscore for a hyphen.
+func spelling(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
 // closes reports whether a Connection header says nothing but close or keep-alive.
 func closes(values []string) bool {

@@ -5,6 +5,9 @@ package egress
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -31,9 +34,12 @@ func (e *Error) Error() string   { return e.text }
 func (e *Error) Timeout() bool   { return e.timeout }
 func (e *Error) Unwrap() []error { return e.is }
 
+// maxText bounds the text of an Error: net/http quotes whole headers.
+const maxText = 1 << 10
+
 // hide makes an Error of err, of which nothing else is left.
 func (e *Engine) hide(err error) error {
-	out := &Error{text: "egress: " + e.redactor.String(err.Error())}
+	out := &Error{text: "egress: " + e.masked(err.Error())}
 	var net interface{ Timeout() bool }
 	out.timeout = errors.Is(err, errSlow) || errors.As(err, &net) && net.Timeout()
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, vault.ErrInvalid, ErrTooLong} {
@@ -42,4 +48,38 @@ func (e *Engine) hide(err error) error {
 		}
 	}
 	return out
+}
+
+// masked returns the text of an error, masked. What net/http quotes it writes as Go does, which is no form that the redactor
+// knows: where undoing that would show a value, nothing of the text is told.
+func (e *Engine) masked(text string) string {
+	text = e.redactor.String(text)
+	if plain := unquoted(text); e.redactor.String(plain) != plain {
+		return "the upstream's answer is malformed, and holds the value"
+	}
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "..."
+	}
+	return text
+}
+
+// unquoted undoes every escape of Go in s, quotes or not.
+func unquoted(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b []byte
+	for s != "" {
+		r, multibyte, rest, err := strconv.UnquoteChar(s, '"')
+		switch {
+		case err != nil:
+			b, rest = append(b, s[0]), s[1:]
+		case multibyte:
+			b = utf8.AppendRune(b, r)
+		default:
+			b = append(b, byte(r))
+		}
+		s = rest
+	}
+	return string(b)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/keyward-go/keyward/vault"
@@ -22,9 +23,8 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 	if out.Header == nil {
 		out.Header = http.Header{}
 	}
-	for _, name := range notForwarded {
-		drop(out.Header, name)
-	}
+	out.Trailer = nil
+	drop(out.Header, notForwarded...)
 	value := it.Value.Reveal()
 	kind, name, _ := strings.Cut(it.Policy.Placement, ":")
 	switch kind {
@@ -40,16 +40,18 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 	return nil, fmt.Errorf("%w: a placement that this version does not know", vault.ErrInvalid)
 }
 
-// notForwarded are headers of the caller that do not go out: credentials of another kind, what is between two hops only, and
-// encodings that could not be masked.
+// notForwarded are headers of the caller that do not go out: credentials of another kind, what is between two hops only, what
+// net/http writes itself (it leaves out only the usual spelling: in another one, there would be two), and encodings that could
+// not be masked.
 var notForwarded = []string{
-	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Accept-Encoding",
+	"authorization", "proxy-authorization", "proxy-connection", "connection", "keep-alive", "te", "trailer", "upgrade",
+	"host", "content-length", "transfer-encoding", "accept-encoding",
 }
 
-// drop removes a header in every spelling of its name: a map may hold more than one.
-func drop(h http.Header, name string) {
+// drop removes the headers of these names, which are in lower case, in every spelling: a map may hold more than one.
+func drop(h http.Header, names ...string) {
 	for key := range h {
-		if strings.EqualFold(key, name) {
+		if slices.Contains(names, spelling(key)) {
 			delete(h, key)
 		}
 	}
@@ -61,7 +63,7 @@ func setHeader(out *http.Request, name, before, value string) error {
 	if value == "" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("%w: %w", vault.ErrInvalid, errNotText)
 	}
-	drop(out.Header, name)
+	drop(out.Header, spelling(name))
 	out.Header.Set(name, before+value)
 	return nil
 }
