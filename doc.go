@@ -16,6 +16,7 @@
 //	go run ./examples/rotation      new keys, and another root, while an agent works
 //	go run ./examples/backup        a backup, and its rehearsal
 //	go run ./examples/restore       a lost machine, and an attacker who puts old files back
+//	go run ./examples/langchaingo   three agents of a framework, none of which sees a key; so does ./examples/eino
 //	go run ./examples/drill         a leaked key at 3 a.m., while a hostile agent keeps calling with it
 //
 // # Folders
@@ -25,6 +26,7 @@
 //	vault                 the door: Vault, Operator, Session, Log
 //	agent                 what one agent holds: clients, tools and wrappers that never show the key
 //	agent/redact          masks what a run has touched, in text, streams, logs and answers
+//	agent/mcp             an agent's tools over MCP, a module of its own
 //	vault/vaulttest       a vault in memory for unit tests, and assertions on its log
 //	audit/otelaudit       records as OpenTelemetry logs, a module of its own
 //	backend/memory        a store that ends with the process
@@ -33,7 +35,7 @@
 //	backend/kms           the key at the root: any go-kms-wrapping wrapper, a key file, a passphrase, or several of them
 //	backend/anchor        the head of a vault's log, kept in a store on another system
 //	backend/backendtest   the suite that every store passes, and yours should
-//	examples              programs that run offline, a module of its own
+//	examples              programs that run offline, modules of their own
 //	harness               programs that break vaults on purpose, a module of its own
 //
 // Imports point down only: scope and audit import nothing of ours; of the public packages vault imports these two, the backends
