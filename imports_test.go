@@ -53,6 +53,7 @@ var nested = map[string][]string{
 	"examples":             nil,
 	"examples/eino":        nil,
 	"examples/langchaingo": nil,
+	"examples/mcp":         {"agent/mcp", "examples/internal/exampletest", "examples/internal/script", "examples/internal/team"},
 	"harness":              nil,
 }
 

@@ -136,7 +136,7 @@ func (h *handler) admit(ctx context.Context, s *vault.Session, bearer string, fr
 		return nil, err
 	}
 	if !o.alive.Load() || !time.Now().Before(o.ends) {
-		_, err := s.List(ctx, vault.Request{Path: "*", Reason: "MCP: the first request with this token"})
+		_, err := s.List(ctx, vault.Request{Path: "*", Reason: "MCP: the first request"})
 		switch {
 		case errors.Is(err, vault.ErrDeadToken):
 			h.known.forget(w)

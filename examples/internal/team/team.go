@@ -112,11 +112,16 @@ func (t *Team) Close() error {
 	return errors.Join(err, os.RemoveAll(t.dir))
 }
 
-// Hire issues a token for what m's work needs, and returns what the agent of that token holds.
-func (t *Team) Hire(ctx context.Context, m Member) (*agent.Agent, error) {
-	session, err := t.Vault.Operator("pipeline").Issue(ctx, vault.Grant{
+// Issue issues a token for what m's work needs.
+func (t *Team) Issue(ctx context.Context, m Member) (*vault.Session, error) {
+	return t.Vault.Operator("pipeline").Issue(ctx, vault.Grant{
 		Agent: m.Name, Run: run, Scopes: scope.MustParse(m.Scope), TTL: time.Hour,
 	})
+}
+
+// Hire returns what the agent of such a token holds.
+func (t *Team) Hire(ctx context.Context, m Member) (*agent.Agent, error) {
+	session, err := t.Issue(ctx, m)
 	if err != nil {
 		return nil, err
 	}
