@@ -51,6 +51,7 @@ var nested = map[string][]string{
 	"audit/otelaudit":      {"audit"},
 	"examples":             nil,
 	"examples/eino":        nil,
+	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
 	"harness":              nil,
 }
