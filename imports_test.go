@@ -52,6 +52,7 @@ var nested = map[string][]string{
 	"audit/otelaudit":      {"audit"},
 	"examples":             nil,
 	"examples/eino":        nil,
+	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
 	"examples/mcp":         {"agent/mcp", "examples/internal/exampletest", "examples/internal/script", "examples/internal/team"},
 	"harness":              nil,

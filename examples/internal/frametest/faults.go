@@ -65,7 +65,11 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 			} else if err == nil && (c.want == refused || c.want == malformed) && got != c.want {
 				t.Errorf("the model has read %q, want no more than %q", got, c.want)
 			}
-			for _, text := range append(s.Read, saw.text("error")) {
+			texts := s.Read
+			if err != nil {
+				texts = append(texts, err.Error())
+			}
+			for _, text := range texts {
 				for _, word := range telltale {
 					if strings.Contains(text, word) {
 						t.Errorf("%q tells %q", text, word)

@@ -95,7 +95,8 @@ func (w *world) request(path string) script.Call {
 	return script.Request("researcher", path, w.url+"/search", "to search")
 }
 
-// run fails the test if a token turns up anywhere. The error of the run is a place of its own.
+// run fails the test if a token, or what the store said when it broke, turns up anywhere. The error of the run is a place of
+// its own.
 func (w *world) run(ctx context.Context, t *testing.T, run Run, s *script.Script) (*Saw, error) {
 	t.Helper()
 	saw := &Saw{texts: map[string]*strings.Builder{}}
@@ -104,8 +105,10 @@ func (w *world) run(ctx context.Context, t *testing.T, run Run, s *script.Script
 		saw.Text("error", err)
 	}
 	for place, text := range saw.texts {
-		if strings.Contains(text.String(), "kw_tok_") {
-			t.Errorf("%s shows a token", place)
+		for _, word := range []string{"kw_tok_", says} {
+			if strings.Contains(text.String(), word) {
+				t.Errorf("%s shows %q", place, word)
+			}
 		}
 	}
 	return saw, err
@@ -152,11 +155,13 @@ func ReadMode(t *testing.T, run Run, places ...string) {
 	if len(s.Read) != 1 || s.Read[0] != canary {
 		t.Errorf("the model has not read the value")
 	}
-	slices.Sort(places)
+	places = slices.Sorted(slices.Values(places))
 	if got := saw.showing(); !slices.Equal(got, places) {
 		t.Errorf("the value is shown by\n%q, want\n%q\nof %q", got, places, slices.Sorted(maps.Keys(saw.texts)))
 	}
 }
+
+const says = "no such table in /var/lib/agents.db, while sealing "
 
 // store panics when it is broken, and says more than it should.
 type store struct {
@@ -166,14 +171,14 @@ type store struct {
 
 func (s *store) Update(ctx context.Context, since int64, fn func([]vault.Row) (vault.Batch, error)) error {
 	if s.broken.Load() {
-		panic("no such table in /var/lib/agents.db, while sealing " + canary)
+		panic(says + canary)
 	}
 	return s.Store.Update(ctx, since, fn)
 }
 
 func (s *store) Rows(ctx context.Context, from string, n int) ([]vault.Row, error) {
 	if s.broken.Load() {
-		panic("no such table in /var/lib/agents.db, while sealing " + canary)
+		panic(says + canary)
 	}
 	return s.Store.Rows(ctx, from, n)
 }

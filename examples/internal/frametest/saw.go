@@ -80,12 +80,3 @@ func forms(v string) []string {
 	}
 	return out
 }
-
-func (s *Saw) text(place string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b := s.texts[place]; b != nil {
-		return b.String()
-	}
-	return ""
-}
