@@ -33,11 +33,11 @@ var below = map[string][]string{
 	"backend":               {},
 	"backend/memory":        {"vault", "backend/internal/rows"},
 	"backend/file":          {"vault", "internal/journal", "backend/internal/disk", "backend/internal/rows"},
-	"backend/sqlite":        {"vault", "backend/internal/disk"},
+	"backend/sqlite":        {"vault", "backend/internal/disk", "backend/internal/rows"},
 	"backend/kms":           {"vault", "backend/internal/disk"},
 	"backend/anchor":        {"audit", "vault"},
 	"backend/internal/disk": {"vault"},
-	"backend/internal/rows": {"vault"},
+	"backend/internal/rows": {"vault", "internal/journal"},
 	"backend/backendtest":   {"vault"},
 }
 
