@@ -24,21 +24,22 @@ const module = "github.com/keyward-go/keyward"
 // below names every package of the root module and what it may import of ours, so that arrows point down only. A package
 // that is not named here may not exist.
 var below = map[string][]string{
-	".":                     {},
-	"scope":                 {},
-	"audit":                 {},
-	"internal/journal":      {},
-	"vault":                 {"scope", "audit", "internal/journal"},
-	"vault/vaulttest":       {"scope", "audit", "vault", "backend/memory", "backend/kms"},
-	"backend":               {},
-	"backend/memory":        {"vault", "backend/internal/rows"},
-	"backend/file":          {"vault", "internal/journal", "backend/internal/disk", "backend/internal/rows"},
-	"backend/sqlite":        {"vault", "backend/internal/disk", "backend/internal/rows"},
-	"backend/kms":           {"vault", "backend/internal/disk"},
-	"backend/anchor":        {"audit", "vault"},
-	"backend/internal/disk": {"vault"},
-	"backend/internal/rows": {"vault", "internal/journal"},
-	"backend/backendtest":   {"vault"},
+	".":                          {},
+	"scope":                      {},
+	"audit":                      {},
+	"internal/journal":           {},
+	"vault":                      {"scope", "audit", "internal/journal"},
+	"vault/vaulttest":            {"scope", "audit", "vault", "backend/memory", "backend/kms"},
+	"backend":                    {},
+	"backend/memory":             {"vault", "backend/internal/rows"},
+	"backend/file":               {"vault", "internal/journal", "backend/internal/disk", "backend/internal/rows"},
+	"backend/sqlite":             {"vault", "backend/internal/disk", "backend/internal/rows"},
+	"backend/kms":                {"vault", "backend/internal/disk"},
+	"backend/anchor":             {"audit", "vault"},
+	"backend/internal/childtest": {},
+	"backend/internal/disk":      {"vault"},
+	"backend/internal/rows":      {"vault", "internal/journal"},
+	"backend/backendtest":        {"vault"},
 }
 
 // nested names the modules inside this repository, joined by go.work, and what each may import of ours: nil is everything.

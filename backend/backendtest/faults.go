@@ -28,7 +28,7 @@ import (
 // Each step fails once, and for good until the trouble is over, with EIO and with ENOSPC: a test of each step, so keep
 // them few. A store that keeps nothing beyond Close answers the second open of a dir with errors.ErrUnsupported.
 func RunFaults(t *testing.T, open func(dir string, fail func(step string) error) (vault.Store, error)) {
-	f := faults{open: open, patience: time.Minute}
+	f := faults{open: open, patience: patience}
 	steps, err := f.steps(t.TempDir())
 	if err != nil {
 		t.Fatalf("a commit without a fault: %v", err)
