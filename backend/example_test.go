@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -101,8 +102,13 @@ func (s *Snapshot) Update(ctx context.Context, since int64, fn func([]vault.Row)
 		return err
 	}
 	state := s.state.Load()
-	if size := state.First + int64(len(state.Lines)); b.First != size || b.Keep > size+int64(len(b.Lines)) {
+	if size := state.First + int64(len(state.Lines)); b.First != size || b.Keep < 0 || b.Keep > size+int64(len(b.Lines)) {
 		return fmt.Errorf("%w: the batch begins with line %d, the next is %d", vault.ErrConflict, b.First, size)
+	}
+	for _, r := range b.Rows { // JSON would keep another key than one that is not UTF-8
+		if len(r.Key) < 1 || len(r.Key) > 1024 || strings.ContainsRune(r.Key, 0) || !utf8.ValidString(r.Key) {
+			return fmt.Errorf("%w: a key of %d bytes", vault.ErrInvalid, len(r.Key))
+		}
 	}
 	return s.write(apply(*state, b))
 }

@@ -4,9 +4,12 @@ package backendtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -47,6 +50,17 @@ var brokenReads = []broken{
 			b.Rows[i].Key = r.Key[:min(len(r.Key), 255)]
 		}
 	})},
+	{"rows/keys", "mends them", onKeys(func(key string) string {
+		key = strings.ToValidUTF8(strings.ReplaceAll(key, "\x00", "?"), "?")
+		return cmp.Or(key[:min(len(key), 1024)], "?")
+	})},
+	{"rows/keys", "leaves them out", onRows(func(s vault.Store, r *vault.Row) bool {
+		return r.Key != "" && len(r.Key) <= 1024 && !strings.ContainsRune(r.Key, 0) && utf8.ValidString(r.Key)
+	})},
+	{"rows/keys", "any bytes", onKeys(func(key string) string { return strings.ToValidUTF8(key, "?") })},
+	{"rows/keys", "one that it removes may be any", onRows(func(s vault.Store, r *vault.Row) bool {
+		return r.Data != nil || r.Key == "b" || r.Key == "x:b"
+	})},
 	{"rows/alone", "forgets them", onBatch(func(s vault.Store, b *vault.Batch) {
 		if len(b.Lines) == 0 {
 			b.Rows = nil
@@ -82,6 +96,22 @@ var brokenReads = []broken{
 		return nil, nil
 	})},
 	{"keep/none", "begins again", reuses},
+	{"keep/beyond", "drops what there is", onBatch(func(s vault.Store, b *vault.Batch) {
+		b.Keep = min(b.Keep, b.First+int64(len(b.Lines)))
+	})},
+	{"keep/beyond", "drops none", onBatch(func(s vault.Store, b *vault.Batch) {
+		if b.Keep > b.First+int64(len(b.Lines)) {
+			b.Keep = 0
+		}
+	})},
+	{"keep/beyond", "below zero too", onBatch(func(s vault.Store, b *vault.Batch) { b.Keep = max(b.Keep, 0) })},
+	{"keep/beyond", "another error", onUpdate(func(s vault.Store, ctx context.Context, since int64, f fn) error {
+		err := s.Update(ctx, since, f)
+		if errors.Is(err, vault.ErrConflict) {
+			err = errors.New("Keep is beyond the log")
+		}
+		return err
+	})},
 	{"reopen/keep", "begins again", reuses},
 
 	{"copies/in", "keeps the caller's lines", func() bend {
@@ -154,6 +184,15 @@ func onEachLine(change func([]byte) []byte) func() bend {
 	return onBatch(func(s vault.Store, b *vault.Batch) {
 		for i, l := range b.Lines {
 			b.Lines[i] = change(l)
+		}
+	})
+}
+
+// onKeys bends the keys of the batch's rows.
+func onKeys(change func(key string) string) func() bend {
+	return onBatch(func(_ vault.Store, b *vault.Batch) {
+		for i, r := range b.Rows {
+			b.Rows[i].Key = change(r.Key)
 		}
 	})
 }

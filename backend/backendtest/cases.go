@@ -12,6 +12,7 @@ var cases = []testCase{
 	{"rows/remove", "nil data removes a row, and a row that is not there; the key can be written anew", rowsRemove},
 	{"rows/last", "rows of a batch are written in order, so the last of a key stands: a batch gathers many operations", rowsLastStands},
 	{"rows/big", "a sealed value of 1 MiB and a key of 1,024 bytes are stored byte for byte", rowsBig},
+	{"rows/keys", "a key is 1 to 1,024 bytes of UTF-8 without NUL, and any other is ErrInvalid, with nothing of its batch kept: what cannot be read back as it was would open as tampered with", rowsKeys},
 	{"rows/alone", "a batch of rows without lines is committed", rowsAlone},
 	{"lines/bytes", "lines come back byte for byte: they are hashed, so one changed byte breaks the log", linesBytes},
 	{"lines/numbers", "lines are numbered from 0 in the order of their commits", linesNumbers},
@@ -19,6 +20,7 @@ var cases = []testCase{
 	{"lines/many", "a batch has up to 1,024 lines and 4 MiB", manyInOneBatch},
 	{"keep/drops", "lines below Keep are gone, nothing is answered in their place, and the others keep their numbers", keepDrops},
 	{"keep/none", "numbers are not reused when no line is left", keepNone},
+	{"keep/beyond", "a batch that drops more lines than there are then is refused with ErrConflict, whole: the numbers of lines to come would be skipped", keepBeyond},
 
 	{"changed/since", "fn is passed the rows whose Seq is since or higher, all of them and no others: a missed one is a revocation that this process never sees", changedSince},
 	{"changed/replaced", "a replaced row is passed once, with the number of its last write", changedReplaced},

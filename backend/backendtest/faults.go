@@ -21,13 +21,14 @@ import (
 // go on as if the step had failed with it. Which steps there are is the store's to say: "begin", "rows", "lines",
 // "commit", "sync" are usual; one may also lie behind the commit, for an answer that is lost. A step whose name begins
 // with "sync" is an fsync: once it failed, the store must refuse every Update until it is opened anew. One whose name
-// begins with "write" is a write to a file: after EIO, not after ENOSPC, the store may do the same. A step that fails must
-// make Update fail. fail may be called from any goroutine.
+// begins with "write" is a write to a file: the store may then do the same. ENOSPC says that nothing changed and that it
+// passes, so no Update of a store that refuses answers it. A step that fails must make Update fail. fail may be called from
+// any goroutine.
 //
 // Each step fails once, and for good until the trouble is over, with EIO and with ENOSPC: a test of each step, so keep
 // them few. A store that keeps nothing beyond Close answers the second open of a dir with errors.ErrUnsupported.
 func RunFaults(t *testing.T, open func(dir string, fail func(step string) error) (vault.Store, error)) {
-	f := faults{open: open, patience: time.Minute}
+	f := faults{open: open, patience: patience}
 	steps, err := f.steps(t.TempDir())
 	if err != nil {
 		t.Fatalf("a commit without a fault: %v", err)
@@ -148,10 +149,13 @@ func (f faults) try(p plan, dir string) error {
 		}
 		nothing := errors.Is(err, syscall.ENOSPC)
 		refuses := strings.HasPrefix(p.step, "sync")
-		if strings.HasPrefix(p.step, "write") && p.err == syscall.EIO {
+		if strings.HasPrefix(p.step, "write") {
 			refuses = update(t.ctx, t, 0, vault.Batch{}) != nil
 		}
 		if refuses {
+			if nothing {
+				return fmt.Errorf("Update answers %w, which passes, and then refuses", err)
+			}
 			if err := t.refusesAll(); err != nil {
 				return err
 			}
@@ -172,6 +176,8 @@ func (t *trial) refusesAll() error {
 	for _, b := range []vault.Batch{full(2), {}, full(4)} {
 		if err := update(t.ctx, t, 0, b); err == nil {
 			return errors.New("Update was taken after a failed fsync: what the kernel dropped then is never written")
+		} else if errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("after a failed fsync Update answers %w, which passes", err)
 		}
 	}
 	if _, _, err := t.all(t, 0); err != nil {

@@ -28,6 +28,8 @@ type flaw struct {
 	whole     string // commits, and answers the error
 	swallow   string // answers nil
 	goesOn    bool   // after a failed fsync
+	passes    bool   // says ENOSPC of an fsync
+	later     bool   // says ENOSPC of what follows an fsync
 	deafReads bool   // after a failed fsync
 	silent    bool   // reports no step
 	stuck     string // refuses all that follows
@@ -35,6 +37,9 @@ type flaw struct {
 }
 
 func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (vault.Batch, error)) error {
+	if s.poisoned && s.bend.later {
+		return fmt.Errorf("an fsync failed: %w", syscall.ENOSPC)
+	}
 	if s.poisoned && !s.bend.goesOn {
 		return errors.New("an fsync failed: open the store anew")
 	}
@@ -44,7 +49,7 @@ func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (va
 		if err != nil || len(b.Lines)+len(b.Rows) == 0 || s.bend.silent {
 			return b, err
 		}
-		for _, step := range []string{"begin", "rows", "lines", "commit"} {
+		for _, step := range []string{"begin", "rows", "lines", "write"} {
 			err := s.fail(step)
 			if err == nil {
 				continue
@@ -73,6 +78,9 @@ func (s *steps) Update(ctx context.Context, since int64, f func([]vault.Row) (va
 	for _, step := range []string{"sync", "answer"} {
 		if err := s.fail(step); err != nil {
 			s.poisoned = s.poisoned || step == "sync"
+			if s.bend.passes {
+				return err
+			}
 			return fmt.Errorf("%s: %v", step, err) // not wrapped: it may be ENOSPC, and something has changed
 		}
 	}
@@ -109,12 +117,15 @@ func TestBrokenStoresFailOnFaults(t *testing.T) {
 		plan plan
 	}{
 		"keeps half":                {flaw{half: "rows"}, plan{"rows", 1, syscall.EIO, false}},
-		"full disk, but committed":  {flaw{whole: "commit"}, plan{"commit", 3, syscall.ENOSPC, false}},
+		"full disk, but committed":  {flaw{whole: "write"}, plan{"write", 3, syscall.ENOSPC, false}},
 		"full disk, half committed": {flaw{half: "lines"}, plan{"lines", 2, syscall.ENOSPC, true}},
 		"swallows the error":        {flaw{swallow: "lines"}, plan{"lines", 2, syscall.EIO, false}},
 		"stuck afterwards":          {flaw{stuck: "begin"}, plan{"begin", 0, syscall.EIO, false}},
+		"full disk, then refuses":   {flaw{stuck: "write"}, plan{"write", 3, syscall.ENOSPC, false}},
+		"fsync, full disk":          {flaw{passes: true}, plan{"sync", 4, syscall.ENOSPC, false}},
+		"full disk after fsync":     {flaw{later: true}, plan{"sync", 4, syscall.ENOSPC, false}},
 		"goes on after fsync":       {flaw{goesOn: true}, plan{"sync", 4, syscall.EIO, false}},
-		"mark before the commit":    {flaw{early: true}, plan{"commit", 3, syscall.EIO, false}},
+		"mark before the commit":    {flaw{early: true}, plan{"write", 3, syscall.EIO, false}},
 		"no reads after fsync":      {flaw{deafReads: true}, plan{"sync", 4, syscall.EIO, true}},
 	} {
 		t.Run(name, func(t *testing.T) {

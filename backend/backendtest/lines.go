@@ -129,3 +129,23 @@ func keepNone(t *trial) error {
 	}
 	return t.holds(t, 3, lines("3"))
 }
+
+func keepBeyond(t *trial) error {
+	unchanged, err := t.start()
+	if err != nil {
+		return err
+	}
+	for _, keep := range []int64{5, 1 << 40, math.MaxInt64, -1} { // the batch ends with line 3
+		b := full(2)
+		b.Keep = keep
+		if err := update(t.ctx, t, 2, b); !errors.Is(err, vault.ErrConflict) {
+			return fmt.Errorf("a batch that ends with line 3 and keeps from %d: %v, want ErrConflict", keep, err)
+		}
+		if err := unchanged(); err != nil {
+			return err
+		}
+	}
+	b := full(2)
+	b.Keep = 4 // none is left
+	return t.commit(b)
+}

@@ -125,3 +125,23 @@ func rowsAlone(t *trial) error {
 	}
 	return t.holds(t, 0, lines("0"), row("a", "2"))
 }
+
+func rowsKeys(t *trial) error {
+	unchanged, err := t.start()
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"", "\x00", "a\x00b", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("k", 1025)} {
+		for _, data := range [][]byte{[]byte("2"), nil} { // written and removed
+			b := full(2)
+			b.Rows = append(b.Rows, vault.Row{Key: key, Seq: 2, Data: data})
+			if err := update(t.ctx, t, 2, b); !errors.Is(err, vault.ErrInvalid) {
+				return fmt.Errorf("a row of the key %s: %v, want ErrInvalid", show([]byte(key)), err)
+			}
+			if err := unchanged(); err != nil {
+				return err
+			}
+		}
+	}
+	return t.commit(full(2))
+}

@@ -36,13 +36,15 @@ import (
 //
 // A store that keeps nothing beyond Close answers the second open of a dir with errors.ErrUnsupported; one that takes a
 // single handle answers a second one, as long as the first is open, with an error that says so. Run calls open from one
-// goroutine at a time. No case waits longer than a minute.
+// goroutine at a time. No case waits longer than five minutes, which only a store that hangs takes.
 func Run(t *testing.T, open func(dir string) (vault.Store, error)) {
-	s := suite{open: open, patience: time.Minute}
+	s := suite{open: open, patience: patience}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { report(t, c.why, s.try(c, t.TempDir())) })
 	}
 }
+
+const patience = 5 * time.Minute
 
 // report tells t how a case ended.
 func report(t *testing.T, why string, err error) {

@@ -30,21 +30,18 @@ func (s *Store) append(b vault.Batch) error {
 	}
 	if j.torn > 0 {
 		if err := s.cut(); err != nil {
-			return s.poison(err)
+			return s.poison(err) // what stands behind the last commit is not known any more
 		}
 		j.torn = 0
 	}
-	err := s.step("write")
-	if err == nil {
-		_, err = j.file.WriteAt(line, j.end)
-	}
+	err := s.step("write", func() error {
+		_, err := j.file.WriteAt(line, j.end)
+		return err
+	})
 	if err != nil {
 		return s.takeBack(err)
 	}
-	if err = s.step("sync"); err == nil {
-		err = syncData(j.file)
-	}
-	if err != nil {
+	if err = s.step("sync", j.sync); err != nil {
 		// What the kernel could not write it may have marked as written. Cut off, it cannot be taken for a commit by
 		// the next Open, whose first write dirties the page anew. It is not a promise that nothing changed.
 		return s.poison(errors.Join(err, s.cut()))
@@ -69,11 +66,7 @@ func (s *Store) takeBack(err error) error {
 }
 
 func (s *Store) cut() error {
-	err := s.step("cut")
-	if err == nil {
-		err = s.j.file.Truncate(s.j.end)
-	}
-	return err
+	return s.step("cut", func() error { return s.j.file.Truncate(s.j.end) })
 }
 
 // full reports whether err says that there is no room: on the disk, in a quota, or below a limit on the size of files.

@@ -5,7 +5,6 @@ package file
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,12 +48,12 @@ func (s *Store) rewrite(b vault.Batch) (err error) {
 
 // writeNew writes and syncs the new journal under its own name.
 func (s *Store) writeNew(b vault.Batch) (j *segment, err error) {
-	if err = s.step("create"); err != nil {
-		return nil, err
-	}
 	j = &segment{}
-	// O_EXCL follows no link.
-	if j.file, err = os.OpenFile(s.path+newSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	err = s.step("create", func() (err error) {
+		j.file, err = os.OpenFile(s.path+newSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // O_EXCL follows no link
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err = j.file.Chmod(0o600); err != nil { // a umask may take bits away
@@ -63,16 +62,10 @@ func (s *Store) writeNew(b vault.Batch) (j *segment, err error) {
 	if j.id, err = disk.Identify(s.path + newSuffix); err != nil {
 		return j, err
 	}
-	if err = s.step("write new"); err == nil {
-		err = s.copyTo(j, b)
-	}
-	if err != nil {
+	if err = s.step("write new", func() error { return s.copyTo(j, b) }); err != nil {
 		return j, err
 	}
-	if err = s.step("sync new"); err == nil {
-		err = syncData(j.file)
-	}
-	if err != nil {
+	if err = s.step("sync new", j.sync); err != nil {
 		return j, s.poison(err)
 	}
 	return j, nil
@@ -183,21 +176,17 @@ func (w *writer) line(body []byte) error {
 
 // install renames the new journal over the old one.
 func (s *Store) install(j *segment) error {
-	err := s.step("rename")
-	if err == nil {
-		err = os.Rename(s.path+newSuffix, s.path)
-	}
+	err := s.step("rename", func() error { return os.Rename(s.path+newSuffix, s.path) })
 	if err != nil && s.j.id.At(s.path) != nil {
 		return s.poison(err) // whichever it is now
 	}
 	if err != nil {
 		return err
 	}
-	if err = s.step("sync folder"); err == nil {
-		err = disk.SyncDir(filepath.Dir(s.path))
-	}
-	if err != nil {
-		return s.poison(errors.Join(errors.New("the folder"), err))
+	if err = s.step("sync folder", s.syncFolder); err != nil {
+		return s.poison(fmt.Errorf("the folder: %w", err))
 	}
 	return nil
 }
+
+func (s *Store) syncFolder() error { return disk.SyncDir(filepath.Dir(s.path)) }

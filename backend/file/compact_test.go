@@ -140,7 +140,7 @@ func TestCompactionDies(t *testing.T) {
 		s.Close()
 		reopened := openAt(t, filepath.Join(dead, "vault.journal"))
 		want := before
-		if len(seen) <= step || seen[step] == "sync folder" || seen[step] == "head" {
+		if len(seen) <= step || seen[step] == "sync folder" || seen[step] == "write head" {
 			want = after
 		}
 		if got := state(t, reopened); got != want {
@@ -154,33 +154,45 @@ func TestCompactionDies(t *testing.T) {
 			break
 		}
 	}
-	if want := []string{"create", "write new", "sync new", "rename", "sync folder", "head"}; !slices.Equal(seen, want) {
+	if want := []string{"create", "write new", "sync new", "rename", "sync folder", "write head"}; !slices.Equal(seen, want) {
 		t.Errorf("the steps are %q, want %q", seen, want)
 	}
 }
 
-// The new journal is cut at each byte: whatever a crash leaves of it, the old one stands.
+// Whatever a crash leaves of the new journal, up to all of it, the old one stands byte for byte, and nothing else is left.
 func TestCompactionCut(t *testing.T) {
-	batches := life()[:5]
-	path := newPath(t)
-	s := openAt(t, path)
-	commit(t, s, batches...)
-	want, journal, head := state(t, s), "", ""
-	s.Close()
-	journal, head = read(t, path), read(t, path+"-head")
-	for n := 0; n < len(journal); n += 7 {
+	path, whole := newPath(t), ""
+	s, err := file.OpenFaulty(t.Context(), path, func(step string) error {
+		if step == "rename" {
+			whole = read(t, path+"-new")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches := life()[:4]
+	commit(t, s, batches[:3]...)
+	want, journal, head := state(t, s), read(t, path), read(t, path+"-head")
+	s.Compact()
+	commit(t, s, batches[3])
+	if !strings.HasPrefix(whole, `{"keyward"`) || whole == journal || whole != read(t, path) {
+		t.Fatalf("the new journal is %q", whole)
+	}
+	for n := 0; n <= len(whole); n += 5 {
 		p := put(t, journal, head)
-		if err := os.WriteFile(p+"-new", []byte(journal[:n]), 0o600); err != nil {
+		if err := os.WriteFile(p+"-new", []byte(whole[:n]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s := openAt(t, p)
-		if got := state(t, s); got != want {
-			t.Fatal(got)
+		if got := state(t, s); got != want || read(t, p) != journal {
+			t.Fatalf("%d bytes of the new journal: %s, want %s; the journal is %q", n, got, want, read(t, p))
 		}
+		if got := files(t, filepath.Dir(p)); !slices.Equal(got, []string{"vault.journal", "vault.journal-head", "vault.journal-lock"}) {
+			t.Fatalf("%d bytes of the new journal: left %q", n, got)
+		}
+		commit(t, s, batches[3])
 		s.Close()
-		if _, err := os.Lstat(p + "-new"); !errors.Is(err, os.ErrNotExist) {
-			t.Fatalf("the temporary file is left: %v", err)
-		}
 	}
 }
 

@@ -11,11 +11,7 @@ import (
 
 // OpenFaulty opens a store whose steps fail as fail says.
 func OpenFaulty(ctx context.Context, path string, fail func(step string) error) (*Store, error) {
-	s, err := Open(ctx, path)
-	if err == nil {
-		s.fail = fail
-	}
-	return s, err
+	return open(ctx, path, fail)
 }
 
 // Compact makes the next commit compact the journal.

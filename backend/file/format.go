@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
@@ -17,19 +15,18 @@ import (
 
 const (
 	format    = 1
-	maxLine   = 16 << 20 // bytes of a journal line; a batch of 4 MiB takes 6 at most
-	maxKey    = 1024
-	newest    = `{"keyward":"journal","format":1,"first":` // the header up to its number
+	maxLine   = 16 << 20                                   // bytes of a journal line; a batch of 4 MiB takes 6 at most
+	ourHeader = `{"keyward":"journal","format":1,"first":` // the header up to its number
 	anyHeader = `{"keyward":"journal","format":`
 )
 
 func appendHeader(dst []byte, first int64) []byte {
-	return append(strconv.AppendInt(append(dst, newest...), first, 10), '}')
+	return append(strconv.AppendInt(append(dst, ourHeader...), first, 10), '}')
 }
 
 // parseHeader answers the number of the first line that the journal holds.
 func parseHeader(text []byte) (first int64, err error) {
-	if rest, ok := bytes.CutPrefix(text, []byte(newest)); ok {
+	if rest, ok := bytes.CutPrefix(text, []byte(ourHeader)); ok {
 		if first, err = strconv.ParseInt(string(bytes.TrimSuffix(rest, []byte("}"))), 10, 64); err == nil && first >= 0 && first <= journal.MaxNumber && bytes.Equal(text, appendHeader(nil, first)) {
 			return first, nil
 		}
@@ -75,10 +72,6 @@ func commitOf(b vault.Batch) *journal.Commit {
 		c.Lines[i] = journal.NewDatum(l)
 	}
 	return c
-}
-
-func goodKey(s string) bool {
-	return len(s) >= 1 && len(s) <= maxKey && strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
 }
 
 // rowSize is about how many bytes a row takes in the journal.

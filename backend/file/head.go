@@ -5,13 +5,9 @@ package file
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
-const (
-	headSuffix    = "-head"
-	headSyncAfter = time.Second // an Update that finds a mark so old syncs it
-)
+const headSuffix = "-head"
 
 // Mark returns the newest mark in the head file, nil if none was ever written. It takes no lock.
 //
@@ -28,31 +24,30 @@ func (s *Store) Mark(ctx context.Context) ([]byte, error) {
 	return nil, s.explain("mark of", err)
 }
 
-// writeHead follows a commit, so its errors are none of those that say that nothing changed, ENOSPC included.
+// writeHead follows a commit, so its errors are none of those that say that nothing changed, ENOSPC included. The next
+// Update goes on, and writes its own mark; but if it was the first mark of all, nothing more is committed: a head file without
+// one means that there was no second commit.
 func (s *Store) writeHead(mark []byte) error {
 	if len(mark) == 0 {
 		return nil
 	}
-	err := s.step("head")
+	err := s.step("write head", func() error { return s.head.Write(mark) })
 	if err == nil {
-		err = s.head.Write(mark)
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("the batch is durable, its mark is not written: %v", err)
+	err = fmt.Errorf("the batch is durable, its mark is not written: %v", err)
+	if !s.head.HasMark() {
+		s.poison(err)
 	}
-	return nil
+	return err
 }
 
 // syncHead makes the marks of earlier commits durable.
 func (s *Store) syncHead() {
-	if s.poisoned.Load() != nil || !s.head.Due(headSyncAfter) {
+	if s.poisoned.Load() != nil || !s.head.Due() {
 		return
 	}
-	err := s.step("sync head")
-	if err == nil {
-		err = s.head.Sync()
-	}
-	if err != nil {
-		s.poison(fmt.Errorf("sync of the head file: %v", err))
+	if err := s.step("sync head", s.head.Sync); err != nil {
+		s.poison(err)
 	}
 }

@@ -28,16 +28,17 @@ import (
 //
 // A last line that is incomplete or damaged is left out: it is what a crash leaves of a commit that was never
 // acknowledged. It stays in the file until the next commit, whose line takes its place and notes its length. The vault
-// finds out, by its head file, if it was acknowledged after all.
+// finds out, by its head file, if it was acknowledged after all. A whole one counts; Open syncs the journal, so that what the
+// store shows is on the disk.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
+	s, err := open(ctx, path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("file: open %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (_ *Store, err error) {
+func open(ctx context.Context, path string, fail func(step string) error) (_ *Store, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if err := disk.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	s := &Store{path: path, turn: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Store{path: path, turn: make(chan struct{}, 1), done: make(chan struct{}), fail: fail}
 
 	// 2. The lock, until Close.
 	if s.lock, err = disk.OpenLock(path + "-lock"); err != nil {
@@ -99,7 +100,7 @@ func (s *Store) start(ctx context.Context) error {
 	empty := s.size == 0 && len(s.rows.Page("", 1)) == 0
 	switch {
 	case s.head != nil && empty:
-		return s.unmarked()
+		return s.head.Unmarked(s.path)
 	case s.head != nil:
 		return nil
 	case !empty:
@@ -111,15 +112,6 @@ func (s *Store) start(ctx context.Context) error {
 	return lost
 }
 
-// unmarked refuses an empty store whose head file knows better.
-func (s *Store) unmarked() error {
-	mark, err := s.head.Mark()
-	if err == nil && mark != nil {
-		err = disk.StoreMissing(s.path, s.path+headSuffix)
-	}
-	return err
-}
-
 // create makes an empty journal, whose head file is there before it.
 func (s *Store) create() error {
 	if s.head == nil {
@@ -127,7 +119,7 @@ func (s *Store) create() error {
 			return err
 		}
 	}
-	if err := s.unmarked(); err != nil {
+	if err := s.head.Unmarked(s.path); err != nil {
 		return err
 	}
 	header, _ := journal.Sum{}.Seal(appendHeader(nil, 0))
@@ -154,12 +146,17 @@ func (s *Store) openJournal(ctx context.Context) (err error) {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	// What was read may be in memory only: the last commit of a process that was killed before its sync, or the name that a
-	// compaction gave. What is shown, and built upon, is on the disk.
-	if err := syncData(s.j.file); err != nil {
-		return err
+	return s.settle()
+}
+
+// settle makes durable what was read. A process that was killed may have left a line that it never synced, or a new file, or a
+// rename of compaction, of which the folder was not synced.
+func (s *Store) settle() error {
+	err := s.step("settle journal", s.j.sync)
+	if err == nil {
+		err = s.step("settle folder", s.syncFolder)
 	}
-	return disk.SyncDir(filepath.Dir(s.path))
+	return err
 }
 
 // load reads the whole journal.

@@ -5,88 +5,36 @@
 package file_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/keyward-go/keyward/backend/file"
+	"github.com/keyward-go/keyward/backend/internal/childtest"
 	"github.com/keyward-go/keyward/vault"
 )
 
-// The tests that need another process run this test binary again; the environment says what it is to do.
-const (
-	childTask = "KEYWARD_FILE_CHILD"
-	childPath = "KEYWARD_FILE_PATH"
-)
-
+// childtest.Main calls them with the store of the test.
 var childTasks = map[string]func(*file.Store) error{"hold": childHold, "acknowledge": childAcknowledge, "limit": childLimit}
 
 func TestMain(m *testing.M) {
-	task := childTasks[os.Getenv(childTask)]
-	if task == nil {
-		os.Exit(m.Run())
+	tasks := make(map[string]func(string) error)
+	for name, task := range childTasks {
+		tasks[name] = func(path string) error {
+			s, err := file.Open(context.Background(), path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(task(s), s.Close())
+		}
 	}
-	s, err := file.Open(context.Background(), os.Getenv(childPath))
-	if err == nil {
-		err = errors.Join(task(s), s.Close())
-	}
-	if err != nil {
-		fmt.Println("error:", err)
-		os.Exit(1)
-	}
-}
-
-// child is a running process of a task.
-type child struct {
-	*exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-func startChild(t testing.TB, task, path string) *child {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childTask+"="+task, childPath+"="+path)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := &child{cmd, in, bufio.NewReader(out)}
-	t.Cleanup(func() {
-		c.Process.Kill()
-		c.Wait()
-	})
-	return c
-}
-
-// line is the next line that the child prints.
-func (c *child) line(t testing.TB) string {
-	t.Helper()
-	s, err := c.out.ReadString('\n')
-	if err != nil {
-		t.Fatalf("the child ended: %v", err)
-	}
-	if s = strings.TrimSpace(s); strings.HasPrefix(s, "error:") {
-		t.Fatal("the child: ", s)
-	}
-	return s
+	childtest.Main(m, tasks)
 }
 
 // next commits a line, with a head row as every commit of a vault has one.
@@ -112,41 +60,6 @@ func childHold(s *file.Store) error {
 	fmt.Println("held")
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-// The second handle is told who has the store, in this process and in another, and comes in when the first is gone.
-func TestOneHandle(t *testing.T) {
-	path := newPath(t)
-	s := openAt(t, path)
-	refused := func() {
-		t.Helper()
-		begin := time.Now()
-		_, err := file.Open(t.Context(), path)
-		if !errors.Is(err, vault.ErrBusy) || !strings.Contains(err.Error(), "another process, or another handle of this one, has it open") {
-			t.Errorf("a second handle: %v", err)
-		}
-		if took := time.Since(begin); took > 5*time.Second {
-			t.Errorf("it waited %v", took)
-		}
-	}
-	refused()
-	commit(t, s, documented[0]) // the first goes on
-	s.Close()
-
-	c := startChild(t, "hold", path)
-	if got := c.line(t); got != "held" {
-		t.Fatal(got)
-	}
-	before := files(t, strings.TrimSuffix(path, "/vault.journal"))
-	refused()
-	if after := files(t, strings.TrimSuffix(path, "/vault.journal")); fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("the refused handle left %q", after)
-	}
-	c.Process.Kill() // the kernel gives the lock back
-	c.Wait()
-	if n := size(t, openAt(t, path)); n != 1 {
-		t.Errorf("%d lines, want 1", n)
-	}
 }
 
 // childAcknowledge prints each line of which Update said that it is durable, until it is killed. Some commits compact.
@@ -188,15 +101,13 @@ func TestKill(t *testing.T) {
 	openAt(t, path).Close()
 	var acknowledged int64 = -1
 	for round := range 20 {
-		c := startChild(t, "acknowledge", path)
+		c := childtest.Start(t, "acknowledge", path)
 		for range 1 + 3*round {
-			fmt.Sscan(c.line(t), &acknowledged)
+			fmt.Sscan(c.Line(t), &acknowledged)
 		}
-		c.Process.Kill()
-		for rest := bufio.NewScanner(c.out); rest.Scan(); {
-			fmt.Sscan(rest.Text(), &acknowledged)
+		for _, line := range c.Kill() {
+			fmt.Sscan(line, &acknowledged)
 		}
-		c.Wait()
 		s := openAt(t, path)
 		n := size(t, s)
 		if n != acknowledged+1 && n != acknowledged+2 {
@@ -258,14 +169,12 @@ func childLimit(s *file.Store) error {
 // A write that is cut short by a real limit is taken back: it is ENOSPC, and the store goes on.
 func TestFull(t *testing.T) {
 	path := newPath(t)
-	c := startChild(t, "limit", path)
+	c := childtest.Start(t, "limit", path)
 	var n int64
 	var end string
-	if line := c.line(t); true {
-		fmt.Sscan(line, &n, &end)
-	}
-	if end != "<nil>" {
-		t.Error(end)
+	line := c.Line(t)
+	if _, err := fmt.Sscan(line, &n, &end); err != nil || end != "<nil>" {
+		t.Fatalf("the child says %q: %v", line, err)
 	}
 	if err := c.Wait(); err != nil {
 		t.Fatal(err)
@@ -274,43 +183,6 @@ func TestFull(t *testing.T) {
 	lines, err := s.Lines(t.Context(), n-2, 10)
 	if err != nil || len(lines) != 3 || string(lines[0]) != "short" || strings.Contains(read(t, path), "dropped") {
 		t.Errorf("%d lines of %d, %v", len(lines), n, err)
-	}
-}
-
-// Where a failed write cannot be taken back, or the disk is not sound, the store ends, and does not say that nothing changed.
-func TestNotTakenBack(t *testing.T) {
-	for _, c := range []struct {
-		cause error
-		cuts  bool
-	}{{syscall.ENOSPC, false}, {syscall.EIO, false}, {syscall.EIO, true}} {
-		cause := c.cause
-		path := newPath(t)
-		broken := false
-		s, err := file.OpenFaulty(t.Context(), path, func(step string) error {
-			if broken && (step == "write" || step == "cut" && !c.cuts) {
-				return cause
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		commit(t, s, documented[0])
-		broken = true
-		if err := update(s, documented[1]); err == nil || errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("%v: %v", cause, err)
-		}
-		broken = false
-		if err := update(s, documented[1]); err == nil || !strings.Contains(err.Error(), "open it again") {
-			t.Errorf("%v, and then: %v", cause, err)
-		}
-		if n := size(t, s); n != 1 {
-			t.Errorf("%d lines are read", n)
-		}
-		s.Close()
-		s = openAt(t, path)
-		commit(t, s, documented[1])
-		s.Close()
 	}
 }
 

@@ -63,6 +63,8 @@ func (j *segment) drop(a, b int64) {
 // due reports whether compaction would halve the file and is worth the pause.
 func (j *segment) due() bool { return j.wasted > compactMin && j.wasted > j.end/2 }
 
+func (j *segment) sync() error { return syncData(j.file) }
+
 func (j *segment) close() error {
 	j.readers.Lock() // waits for pages that are being read
 	defer j.readers.Unlock()

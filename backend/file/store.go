@@ -106,12 +106,14 @@ func (s *Store) poison(cause error) error {
 	return fmt.Errorf("whether the batch is durable is not known: %v", cause)
 }
 
-// step is the failure that a test asks for at a step.
-func (s *Store) step(name string) error {
-	if s.fail == nil {
-		return nil
+// step does what can go wrong, or fails as a test asks for.
+func (s *Store) step(name string, do func() error) error {
+	if s.fail != nil {
+		if err := s.fail(name); err != nil {
+			return err
+		}
 	}
-	return s.fail(name)
+	return do()
 }
 
 func (s *Store) explain(what string, err error) error {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/backend/internal/rows"
 	"github.com/keyward-go/keyward/internal/journal"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -99,10 +99,7 @@ func (s *Store) still() error {
 	if want := s.j.end + s.j.torn; info.Size() != want {
 		return fmt.Errorf("the journal has %d bytes, and had %d: another program has written to it: %w", info.Size(), want, vault.ErrTampered)
 	}
-	if s.head.Lost() != nil { // only what makes it anew is committed
-		return nil
-	}
-	return s.head.Check()
+	return nil
 }
 
 // changed returns the rows that were written by line since or later. The one vault on this store has missed nothing
@@ -114,24 +111,18 @@ func (s *Store) changed(since int64) []vault.Row {
 	return s.rows.Changed(since)
 }
 
-// check refuses a batch that is not the next.
+// check refuses a batch that is not the next, or that no Open would read.
 func (s *Store) check(b vault.Batch) error {
-	if b.First != s.size {
-		return fmt.Errorf("the batch begins at line %d, the log has %d lines: %w", b.First, s.size, vault.ErrConflict)
-	}
-	if end := s.size + int64(len(b.Lines)); b.Keep < 0 || b.Keep > end {
-		return fmt.Errorf("the batch keeps from line %d, the next will be %d: %w", b.Keep, end, vault.ErrConflict)
-	}
-	if len(b.Mark) > disk.MarkMax {
-		return fmt.Errorf("a mark of %d bytes: %w", len(b.Mark), vault.ErrInvalid)
+	if err := rows.Check(s.size, b); err != nil {
+		return err
 	}
 	if len(b.Rows) > journal.MaxParts || len(b.Lines) > journal.MaxParts {
 		return errTooLong
 	}
 	total := 0
 	for _, r := range b.Rows {
-		if !goodKey(r.Key) || r.Seq < 0 || r.Seq > journal.MaxNumber {
-			return fmt.Errorf("a row with a key of %d bytes, of line %d: %w", len(r.Key), r.Seq, vault.ErrInvalid)
+		if r.Seq > journal.MaxNumber {
+			return fmt.Errorf("a row of line %d: %w", r.Seq, vault.ErrInvalid)
 		}
 		total += len(r.Data)
 	}

@@ -4,16 +4,16 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
+	"github.com/keyward-go/keyward/backend/internal/rows"
 	"github.com/keyward-go/keyward/vault"
 )
 
 // Update calls fn alone and stores the batch that fn returns, as vault.Store says. Two of its steps have nothing to do
 // here: Scrub, since there are no files (replaced bytes are left to the garbage collector and not overwritten), and
-// Mark, since there is no head file. A batch whose First is not the number of lines is refused with vault.ErrConflict,
-// and so is one that would keep no line that exists or could come next.
+// Mark, since there is no head file. A batch whose First is not the number of lines, or whose Keep is beyond its own lines, is
+// refused with vault.ErrConflict; one with a key that vault.Row does not allow, with vault.ErrInvalid.
 func (s *Store) Update(ctx context.Context, since int64, fn func(changed []vault.Row) (vault.Batch, error)) error {
 	if err := s.acquire(ctx); err != nil {
 		return err
@@ -48,11 +48,8 @@ func (s *Store) commit(b vault.Batch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b.First != s.size() {
-		return fmt.Errorf("%w: the batch begins with line %d, the next is %d", vault.ErrConflict, b.First, s.size())
-	}
-	if end := b.First + int64(len(b.Lines)); b.Keep > end {
-		return fmt.Errorf("%w: the batch keeps from line %d, the next will be %d", vault.ErrConflict, b.Keep, end)
+	if err := rows.Check(s.size(), b); err != nil {
+		return err
 	}
 	s.append(b.Lines)
 	for _, r := range b.Rows {

@@ -95,14 +95,12 @@ func (s *Store) checkpoint(c *conn, mode string) (done bool, err error) {
 		return false, err
 	}
 	defer st.Close()
-	if err = s.broken("sync checkpoint"); err != nil {
-		s.poison(err)
-		return false, err
-	}
-	err = st.query(func(row []driver.Value) error {
-		busy, _ := row[0].(int64)
-		done = busy == 0 && row[1] == row[2]
-		return nil
+	err = s.step("sync checkpoint", func() error {
+		return st.query(func(row []driver.Value) error {
+			busy, _ := row[0].(int64)
+			done = busy == 0 && row[1] == row[2]
+			return nil
+		})
 	})
 	if diskFailed(err) {
 		s.poison(err)

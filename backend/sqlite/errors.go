@@ -49,8 +49,8 @@ func syncFailed(err error) bool {
 // sync: what has reached the disk is not known.
 func diskFailed(err error) bool { return code(err)&0xff == lib.SQLITE_IOERR }
 
-// poison refuses every later Update.
+// poison refuses every later Update. The cause is not wrapped: an ENOSPC would say that it passes.
 func (s *Store) poison(cause error) {
-	err := fmt.Errorf("a write to disk failed before (%w): close the store and open it again", cause)
+	err := fmt.Errorf("a write to disk failed before (%v): close the store and open it again", cause)
 	s.poisoned.CompareAndSwap(nil, &err)
 }

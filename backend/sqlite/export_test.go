@@ -5,16 +5,30 @@ package sqlite
 import (
 	"context"
 	"fmt"
+
+	lib "modernc.org/sqlite/lib"
 )
 
-// OpenFaulty opens a store whose steps fail as fail says.
+// OpenFaulty opens a store whose steps fail as fail says, a sync of SQLite as SQLite tells of it.
 func OpenFaulty(ctx context.Context, path string, fail func(step string) error) (*Store, error) {
 	s, err := Open(ctx, path)
-	if err == nil {
-		s.fail = fail
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s.fail = func(step string) error {
+		err := fail(step)
+		if err != nil && (step == "sync" || step == "sync checkpoint") {
+			err = failedSync{err}
+		}
+		return err
+	}
+	return s, nil
 }
+
+type failedSync struct{ error }
+
+func (f failedSync) Unwrap() error { return f.error }
+func (f failedSync) Code() int     { return lib.SQLITE_IOERR_FSYNC }
 
 // Relax turns the sync of commits off, to measure the rest.
 func (s *Store) Relax() error { return s.writer.run("PRAGMA synchronous=off") }

@@ -84,7 +84,7 @@ func (s *Store) openFiles(ctx context.Context) error {
 		if err := s.findHead(); err != nil {
 			return err
 		}
-		if err := s.unmarked(); err != nil {
+		if err := s.head.Unmarked(s.path); err != nil {
 			return err
 		}
 		if err := disk.Create(s.path, nil); err != nil {
@@ -129,15 +129,6 @@ func (s *Store) bare() (bare bool, err error) {
 		bare, err = c.bare()
 	}
 	return bare, errors.Join(err, c.Close())
-}
-
-// unmarked refuses to begin a store whose head file has seen one.
-func (s *Store) unmarked() error {
-	mark, err := s.head.Mark()
-	if err == nil && mark != nil {
-		err = disk.StoreMissing(s.path, s.path+headSuffix)
-	}
-	return err
 }
 
 // stillThere refuses to go on when the name has come to stand for another file: what is written would be in none that

@@ -5,12 +5,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"time"
 )
-
-// headSyncAfter is how long a mark may wait for its sync: a power cut may take the marks of so long from the head file,
-// but no commit.
-const headSyncAfter = time.Second
 
 // Mark returns the newest Batch.Mark of a commit, by whichever process, that the head file holds; nil if none was ever
 // written. It may be older than the newest commit, after a crash or beside an Update that runs, and never newer. It takes
@@ -29,32 +24,30 @@ func (s *Store) Mark(ctx context.Context) ([]byte, error) {
 	return nil, fmt.Errorf("sqlite: mark of %s: %w", s.path, err)
 }
 
-// writeHead follows a commit, so its errors are none of those that say that nothing changed, ENOSPC included. They change
-// nothing for the next Update, which writes its own mark into the same slot.
+// writeHead follows a commit, so its errors are none of those that say that nothing changed, ENOSPC included. The next
+// Update goes on, and writes its own mark into the same slot; but if it was the first mark of all, nothing more is committed: a
+// head file without one means that there was no second commit.
 func (s *Store) writeHead(mark []byte) error {
 	if len(mark) == 0 {
 		return nil
 	}
-	err := s.broken("mark")
+	err := s.step("write head", func() error { return s.head.Write(mark) })
 	if err == nil {
-		err = s.head.Write(mark)
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("committed, but not noted in the head file: %v", err)
+	err = fmt.Errorf("committed, but not noted in the head file: %v", err)
+	if !s.head.HasMark() {
+		s.poison(err)
 	}
-	return nil
+	return err
 }
 
 // syncHead makes the marks of earlier commits durable. The caller holds the turn.
 func (s *Store) syncHead() {
-	if s.poisoned.Load() != nil || !s.head.Due(headSyncAfter) {
+	if s.poisoned.Load() != nil || !s.head.Due() {
 		return
 	}
-	err := s.broken("sync head")
-	if err == nil {
-		err = s.head.Sync()
-	}
-	if err != nil {
-		s.poison(fmt.Errorf("sync of the head file: %v", err))
+	if err := s.step("sync head", s.head.Sync); err != nil {
+		s.poison(err)
 	}
 }

@@ -115,7 +115,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err == nil && mark != nil {
 		var bare bool
 		if bare, err = c.bare(); bare {
-			err = disk.StoreMissing(s.path, s.path+headSuffix)
+			err = s.head.StoreMissing(s.path)
 		}
 	}
 	if err == nil {
@@ -133,7 +133,7 @@ func (s *Store) make(ctx context.Context, c *conn) error {
 	if holds, err := c.inspect(); err != nil || holds == ours { // another was first
 		return err
 	}
-	if err := s.unmarked(); err != nil {
+	if err := s.head.Unmarked(s.path); err != nil {
 		return err
 	}
 	return c.initialise()
@@ -208,10 +208,12 @@ func (s *Store) alive(ctx context.Context) error {
 	}
 }
 
-// broken is the failure that a test asks for at step.
-func (s *Store) broken(step string) error {
-	if s.fail == nil {
-		return nil
+// step does what can go wrong, or fails as a test asks for.
+func (s *Store) step(name string, do func() error) error {
+	if s.fail != nil {
+		if err := s.fail(name); err != nil {
+			return err
+		}
 	}
-	return s.fail(step)
+	return do()
 }

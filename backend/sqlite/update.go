@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/keyward-go/keyward/backend/internal/disk"
+	"github.com/keyward-go/keyward/backend/internal/rows"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -76,11 +76,10 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 		return err
 	}
 	open = false
-	if err := s.broken("answer"); err != nil {
+	if err := s.step("answer", func() error { w.committed(b); return nil }); err != nil {
 		w.known = false
 		return fmt.Errorf("the answer was lost: %v", err)
 	}
-	w.committed(b)
 
 	// 5. The head file, which must never know more than the disk does.
 	if err := s.writeHead(b.Mark); err != nil {
@@ -96,10 +95,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 }
 
 func (s *Store) begin() error {
-	err := s.broken("begin")
-	if err == nil {
-		err = s.writer.begin.exec()
-	}
+	err := s.step("begin", func() error { return s.writer.begin.exec() })
 	if err == nil {
 		err = s.writer.refresh()
 	}
@@ -112,24 +108,18 @@ func (s *Store) begin() error {
 
 func (s *Store) write(b vault.Batch) error {
 	w := s.writer
-	if err := checkBatch(w.size, b); err != nil {
+	if err := rows.Check(w.size, b); err != nil {
 		return err
 	}
 	if err := s.head.Ready(b); err != nil { // while nothing has changed yet
 		return err
 	}
-	err := s.broken("lines")
-	if err == nil {
-		err = w.lines(b.First, b.Lines, b.Rows)
-	}
+	err := s.step("lines", func() error { return w.lines(b.First, b.Lines, b.Rows) })
 	if err == nil && b.Keep > 0 {
 		err = w.dropBelow(b.Keep, b.First+int64(len(b.Lines)))
 	}
 	if err == nil {
-		err = s.broken("rows")
-	}
-	if err == nil {
-		err = w.rows(b.Rows)
+		err = s.step("rows", func() error { return w.rows(b.Rows) })
 	}
 	if syncFailed(err) { // a page that did not fit into memory, at the start of a new log
 		s.poison(err)
@@ -139,17 +129,12 @@ func (s *Store) write(b vault.Batch) error {
 
 // commit commits. Of its errors only a full disk and a busy database say that nothing changed.
 func (s *Store) commit() error {
-	if err := s.broken("sync"); err != nil {
-		s.poison(err)
-		return err
-	}
-	err := s.broken("commit")
-	if err == nil {
-		err = s.writer.commit.exec()
-	}
+	err := s.step("commit", func() error {
+		return s.step("sync", func() error { return s.writer.commit.exec() })
+	})
 	if diskFailed(err) {
 		s.poison(err)
-		return err // whatever it was, the commit may be on the disk
+		return fmt.Errorf("whether the batch is durable is not known: %v", err)
 	}
 	return explain(err)
 }
@@ -163,20 +148,4 @@ func (s *Store) abandon(err error) error {
 		return errors.Join(err, e)
 	}
 	return err
-}
-
-// checkBatch checks a batch against the contract of vault.Store.
-func checkBatch(size int64, b vault.Batch) error {
-	if b.First != size {
-		return fmt.Errorf("the batch begins at line %d, the log has %d lines: %w", b.First, size, vault.ErrConflict)
-	}
-	if len(b.Mark) > disk.MarkMax {
-		return fmt.Errorf("a mark of %d bytes: %w", len(b.Mark), vault.ErrInvalid)
-	}
-	for _, r := range b.Rows {
-		if len(r.Key) < 1 || len(r.Key) > 1024 {
-			return fmt.Errorf("a key of %d bytes: %w", len(r.Key), vault.ErrInvalid)
-		}
-	}
-	return nil
 }

@@ -152,11 +152,8 @@ func (w *writer) rows(rows []vault.Row) (err error) {
 	return nil
 }
 
-// dropBelow drops the lines below n. next outlives them all.
+// dropBelow drops the lines below n. next, the number of the line that follows, outlives them all.
 func (w *writer) dropBelow(n, next int64) error {
-	if n > next {
-		return errors.New("Keep is beyond the log")
-	}
 	return errors.Join(w.setNext.exec(int64(0), next), w.nameFrom(n), w.cut.exec(n))
 }
 

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	maxKey = 1024
-
 	// MaxParts is how many rows a commit may have, and how many lines. In memory each takes many times what "{}," takes in
 	// a text that somebody made up.
 	MaxParts = 1 << 16
@@ -84,7 +82,7 @@ func (c *cursor) row() (r Row, ok bool) {
 	if !c.take(`{"key":`) {
 		return r, false
 	}
-	if r.Key, ok = c.text(); !ok || !goodKey(r.Key) {
+	if r.Key, ok = c.text(); !ok || !GoodKey(r.Key) {
 		return r, false
 	}
 	if c.take(`,"seq":`) {
@@ -98,8 +96,9 @@ func (c *cursor) row() (r Row, ok bool) {
 	return r, c.take("}")
 }
 
-func goodKey(s string) bool {
-	return len(s) >= 1 && len(s) <= maxKey && strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+// GoodKey reports whether s may be the key of a row: 1 to 1,024 bytes of UTF-8 without NUL.
+func GoodKey(s string) bool {
+	return len(s) >= 1 && len(s) <= 1024 && strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
 }
 
 // number reads digits, at most 18, without zeros in front.

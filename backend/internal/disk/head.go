@@ -34,8 +34,10 @@ type HeadFile struct {
 	failed error          // of a sync: the kernel may have dropped what it could not write, so no other is tried
 }
 
-// firstMark is the counter of the slot with the first mark.
-const firstMark = 2
+const (
+	firstMark = 2           // the counter of the slot with the first mark
+	syncAfter = time.Second // a power cut may take the marks of so long, but no commit
+)
 
 // CreateHead makes a head file without a mark, as Create does. Do it before the store that it belongs to becomes visible.
 func CreateHead(path string) error {
@@ -76,10 +78,14 @@ func OpenHead(path string) (*HeadFile, error) {
 
 // Check reads the file again, which another process may have written, and refuses what Write could not build on. Call it
 // under the lock, before the commit whose mark Write is to store: then nothing has changed yet. It syncs the first mark of
-// all, by whichever process, so that a file without a mark means that there was no second commit.
+// all, by whichever process, so that a file without a mark means that there was no second commit. Once a sync has failed
+// it refuses everything.
 func (h *HeadFile) Check() error {
 	if err := h.Lost(); err != nil {
 		return err
+	}
+	if h.failed != nil {
+		return h.unsynced()
 	}
 	if err := h.read(&h.buf); err != nil {
 		return err
@@ -98,18 +104,22 @@ func (h *HeadFile) Check() error {
 		return nil
 	}
 	h.dirty = time.Now() // for another process, perhaps
-	if err := h.Sync(); err != nil {
-		return fmt.Errorf("sync of the head file: %v: close the store and open it again", err) // a full disk does not pass here
+	if h.Sync() != nil {
+		return h.unsynced()
 	}
 	h.sure = true
 	return nil
 }
 
+func (h *HeadFile) unsynced() error {
+	return fmt.Errorf("%w: close the store and open it again", h.failed)
+}
+
 // Write stores the mark, of at most 440 bytes, in the slot that is not the newest. It is not on the disk before Sync. After
 // an error the slot may hold anything, and the newest is as it was: Check and Write again.
 func (h *HeadFile) Write(mark []byte) error {
-	if len(mark) > MarkMax {
-		return fmt.Errorf("a mark of %d bytes, more than %d: %w", len(mark), MarkMax, vault.ErrInvalid)
+	if err := checkMark(mark); err != nil {
+		return err
 	}
 	next := slot{counter: h.newest.counter + 1, place: 1 - h.newest.place, length: len(mark)}
 	copy(next.mark[:], mark)
@@ -126,18 +136,27 @@ func (h *HeadFile) Write(mark []byte) error {
 	return nil
 }
 
-// Due reports whether a Write has waited for Sync as long as age.
-func (h *HeadFile) Due(age time.Duration) bool {
-	return !h.dirty.IsZero() && time.Since(h.dirty) >= age
+// HasMark reports whether a mark was ever written, by whichever process, as far as the last Check knows.
+func (h *HeadFile) HasMark() bool { return h.newest.counter >= firstMark }
+
+// Due reports whether Sync is to be called before anything else is committed: a Write has waited for it for a second, or a
+// sync has failed, that of the first mark too, which Sync then says again.
+func (h *HeadFile) Due() bool {
+	return h.failed != nil || !h.dirty.IsZero() && time.Since(h.dirty) >= syncAfter
 }
 
 // Sync makes what was written durable, and makes sure that it lies in the file that others find under the name. (Check does
-// not: on Linux a stat makes the write that follows it twice as expensive.) Once it has failed it fails for good.
+// not: on Linux a stat makes the write that follows it twice as expensive.) Once it has failed it fails for good. Its error
+// is none that passes, a full disk included.
 func (h *HeadFile) Sync() error {
 	if h.failed == nil && !h.dirty.IsZero() {
 		h.dirty = time.Time{}
-		if h.failed = h.file.Sync(); h.failed == nil {
-			h.failed = h.id.At(h.path)
+		err := h.file.Sync()
+		if err == nil {
+			err = h.id.At(h.path)
+		}
+		if err != nil {
+			h.failed = fmt.Errorf("sync of the head file: %v", err)
 		}
 	}
 	return h.failed

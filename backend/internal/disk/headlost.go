@@ -58,21 +58,33 @@ func (h *HeadFile) Renew() error {
 	return nil
 }
 
-// Ready finds, before the commit of b and under the lock, whether its mark can be written behind it. Where the head file is
-// lost nothing is committed but what makes it anew.
+// Ready finds, before the commit of b and under the lock, whether its mark can be written behind it. A batch without a mark
+// is held to the same. Where the head file is lost nothing is committed but what makes it anew.
 func (h *HeadFile) Ready(b vault.Batch) error {
+	if err := checkMark(b.Mark); err != nil {
+		return err
+	}
 	switch lost := h.Lost(); {
-	case lost == nil && len(b.Mark) > 0:
+	case lost == nil:
 		return h.Check()
-	case lost != nil && b.Renew && len(b.Mark) > 0:
+	case b.Renew && len(b.Mark) > 0:
 		return h.Renew()
 	default:
 		return lost
 	}
 }
 
-// StoreMissing is the error for an empty or missing store at path whose head file, head, holds a mark.
-func StoreMissing(path, head string) error {
+// Unmarked refuses to begin a store, whose file is path, if its head file has a mark.
+func (h *HeadFile) Unmarked(path string) error {
+	mark, err := h.Mark()
+	if err == nil && mark != nil {
+		err = h.StoreMissing(path)
+	}
+	return err
+}
+
+// StoreMissing is the error for a store that is empty or missing, but whose head file has a mark.
+func (h *HeadFile) StoreMissing(path string) error {
 	return fmt.Errorf("%w: %s is missing or empty, but its head file has seen records: put the store back, or restore "+
-		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, head)
+		"from a backup with vault.Restore; to begin a new vault here, move %s away first", vault.ErrRollback, path, h.path)
 }

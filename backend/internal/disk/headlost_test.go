@@ -48,7 +48,7 @@ func TestHeadLost(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if h.Due(0) || h.Sync() != nil || LostHead(h.path, c.want).Close() != nil {
+		if h.Due() || h.Sync() != nil || LostHead(h.path, c.want).Close() != nil {
 			t.Errorf("%s: there is something to sync or close", name)
 		}
 		if got, err := os.ReadFile(h.path); string(got) != string(c.content) || c.content == nil && !errors.Is(err, fs.ErrNotExist) {

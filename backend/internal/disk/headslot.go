@@ -16,17 +16,22 @@ const (
 	slotSize = 512
 	slotText = slotSize - sha256.Size // what the hash is over
 	slotHead = 8 + 2                  // counter and length
-
-	// MarkMax is the size of the longest mark, in bytes.
-	MarkMax = 440
+	markMax  = 440                    // bytes of the longest mark
 )
+
+func checkMark(mark []byte) error {
+	if len(mark) > markMax {
+		return fmt.Errorf("a mark of %d bytes, more than %d: %w", len(mark), markMax, vault.ErrInvalid)
+	}
+	return nil
+}
 
 // slot is one of the two of a head file.
 type slot struct {
 	place   int // 0 or 1
 	counter uint64
 	length  int
-	mark    [MarkMax]byte
+	mark    [markMax]byte
 }
 
 // encode writes s into the 512 bytes of b.
@@ -43,7 +48,7 @@ func (s *slot) encode(b []byte) {
 func (s *slot) decode(b []byte) bool {
 	s.counter = binary.BigEndian.Uint64(b)
 	s.length = int(binary.BigEndian.Uint16(b[8:]))
-	if s.counter == 0 || s.counter == math.MaxUint64 || s.length > MarkMax || sha256.Sum256(b[:slotText]) != [sha256.Size]byte(b[slotText:]) {
+	if s.counter == 0 || s.counter == math.MaxUint64 || s.length > markMax || sha256.Sum256(b[:slotText]) != [sha256.Size]byte(b[slotText:]) {
 		return false
 	}
 	copy(s.mark[:], b[slotHead:slotHead+s.length])

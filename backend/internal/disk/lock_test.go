@@ -134,3 +134,30 @@ func TestLockFile(t *testing.T) {
 		t.Error("a lock file of others was taken")
 	}
 }
+
+// A lock file that was removed or replaced is no lock any more.
+func TestLockCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vault-lock")
+	l, err := OpenLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Check(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if l.Check() == nil {
+		t.Error("the lock file is gone")
+	}
+	other, err := OpenLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if l.Check() == nil || other.Check() != nil {
+		t.Error("the lock file is another")
+	}
+}

@@ -21,15 +21,4 @@ func Create(path string, content []byte) error { return errUnsupported }
 // SyncDir answers errors.ErrUnsupported.
 func SyncDir(dir string) error { return errUnsupported }
 
-// FileID is which file stands under a name.
-type FileID struct{}
-
-// Identify answers errors.ErrUnsupported.
-func Identify(path string) (FileID, error) { return FileID{}, errUnsupported }
-
-// At answers errors.ErrUnsupported.
-func (FileID) At(path string) error { return errUnsupported }
-
-func idOf(*os.File) (FileID, error) { return FileID{}, errUnsupported }
-
 func openLock(path string) (*os.File, error) { return nil, errUnsupported }

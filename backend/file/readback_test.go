@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,47 +15,6 @@ import (
 	"github.com/keyward-go/keyward/backend/file"
 	"github.com/keyward-go/keyward/vault"
 )
-
-func attackOpen(t *testing.T, path string) *file.Store {
-	t.Helper()
-	s, err := file.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-// Somebody removes the lock file of an open store, as one does with what looks left over, and another process opens it.
-// What is acknowledged, by either, is there.
-func TestRemovedLockFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.journal")
-	a := attackOpen(t, path)
-	batch := func(key string) vault.Batch {
-		return vault.Batch{Rows: []vault.Row{{Key: key, Data: []byte(`{}`)}}, Lines: [][]byte{[]byte(key)}}
-	}
-	acknowledged := 0
-	err := a.Update(t.Context(), 0, func([]vault.Row) (vault.Batch, error) {
-		if err := os.Remove(path + "-lock"); err != nil {
-			t.Fatal(err)
-		}
-		b := attackOpen(t, path)
-		if b.Update(t.Context(), 0, func([]vault.Row) (vault.Batch, error) { return batch("b"), nil }) == nil {
-			acknowledged++
-		}
-		b.Close()
-		return batch("a"), nil
-	})
-	if err == nil {
-		acknowledged++
-	} else if !errors.Is(err, vault.ErrTampered) || !strings.Contains(err.Error(), "-lock") {
-		t.Errorf("the error does not say what happened: %v", err)
-	}
-	a.Close()
-	if rows, err := attackOpen(t, path).Rows(t.Context(), "", 10); err != nil || len(rows) != acknowledged {
-		t.Errorf("%d commits were acknowledged, there are %d: %v", acknowledged, len(rows), err)
-	}
-}
 
 // What Update takes can be read back by Open, whatever it is.
 func TestOddRowsComeBack(t *testing.T) {
@@ -75,8 +33,8 @@ func TestOddRowsComeBack(t *testing.T) {
 		{Key: "too deep for a decoder", Data: nested(20_000)},
 		{Key: "two", Data: []byte(`{"a":1}{"b":2}`)},
 	} {
-		path := filepath.Join(t.TempDir(), "a.journal")
-		s := attackOpen(t, path)
+		path := newPath(t)
+		s := openAt(t, path)
 		err := s.Update(t.Context(), 0, func([]vault.Row) (vault.Batch, error) {
 			return vault.Batch{Rows: []vault.Row{r}, Lines: [][]byte{r.Data, nil}}, nil
 		})
@@ -108,8 +66,8 @@ func TestLineOfManyParts(t *testing.T) {
 		{`{"rows":[],"lines":[`, `""`, `]}`},
 		{`{"rows":[`, `{"key":"a"}`, `],"lines":[]}`},
 	} {
-		path := filepath.Join(t.TempDir(), "a.journal")
-		attackOpen(t, path).Close()
+		path := newPath(t)
+		openAt(t, path).Close()
 		body := c.before + strings.Repeat(c.part+",", size/(len(c.part)+1)) + c.part + c.behind
 		if err := os.WriteFile(path, file.Reseal(`{"keyward":"journal","format":1,"first":0}`, body), 0o600); err != nil {
 			t.Fatal(err)
@@ -125,7 +83,7 @@ func TestLineOfManyParts(t *testing.T) {
 			t.Errorf("%s: %d MiB, %v", c.part, got>>20, err)
 		}
 	}
-	s := attackOpen(t, filepath.Join(t.TempDir(), "a.journal"))
+	s := openAt(t, newPath(t))
 	many := make([][]byte, 1<<16)
 	for first, more := range []int{0, 1} { // what Open would refuse, Update does
 		err := s.Update(t.Context(), 0, func([]vault.Row) (vault.Batch, error) {
