@@ -306,7 +306,7 @@ func TestMarkNotWritten(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 		broken := false
 		s, err := sqlite.OpenFaulty(t.Context(), filepath.Join(t.TempDir(), "vault.db"), func(step string) error {
-			if broken && step == "mark" {
+			if broken && step == "write head" {
 				return cause
 			}
 			return nil
