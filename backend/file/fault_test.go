@@ -7,6 +7,7 @@ package file_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -162,5 +163,31 @@ func TestMarkNotWritten(t *testing.T) {
 			}
 			s.Close()
 		}
+	}
+}
+
+// A first mark that cannot be synced ends the store: no later commit passes, without a mark either.
+func TestFirstMarkNotSynced(t *testing.T) {
+	path := newPath(t)
+	s := openAt(t, path)
+	if err := errors.Join(next(s, 0, "first"), os.Rename(path+"-head", path+"-away")); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(s, 1, "second"); err == nil || !strings.Contains(err.Error(), "sync of the head file") {
+		t.Errorf("beside a head file that is gone: %v", err)
+	}
+	if err := os.Rename(path+"-away", path+"-head"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := update(s, documented[1]); err == nil || !strings.Contains(err.Error(), "close the store and open it again") {
+			t.Errorf("and then: %v", err)
+		}
+	}
+	if n := size(t, s); n != 1 {
+		t.Errorf("%d lines, want 1", n)
+	}
+	if s.Close() == nil {
+		t.Error("Close does not tell of it")
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,78 +18,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/childtest"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
 )
 
-// The tests that need other processes run this test binary again; the environment says what it is to do.
-const (
-	childTask = "KEYWARD_SQLITE_CHILD"
-	childPath = "KEYWARD_SQLITE_PATH"
-)
-
-var childTasks = map[string]func(*sqlite.Store) error{
+// childtest.Main calls them with the store of the test.
+var childTasks = map[string]func(s *sqlite.Store, path string) error{
 	"busy": childBusy, "get": childGet, "count": childCount, "hold": childHold, "acknowledge": childAcknowledge, "limit": childLimit,
 }
 
 func TestMain(m *testing.M) {
-	task := childTasks[os.Getenv(childTask)]
-	if task == nil {
-		os.Exit(m.Run())
+	tasks := make(map[string]func(string) error)
+	for name, task := range childTasks {
+		tasks[name] = func(path string) error {
+			s, err := sqlite.Open(context.Background(), path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(task(s, path), s.Close())
+		}
 	}
-	s, err := sqlite.Open(context.Background(), os.Getenv(childPath))
-	if err == nil {
-		err = errors.Join(task(s), s.Close())
-	}
-	if err != nil {
-		fmt.Println("error:", err)
-		os.Exit(1)
-	}
-}
-
-// child is a running process of a task.
-type child struct {
-	*exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-func startChild(t testing.TB, task, path string) *child {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childTask+"="+task, childPath+"="+path)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := &child{cmd, in, bufio.NewReader(out)}
-	t.Cleanup(func() {
-		c.Process.Signal(syscall.SIGCONT)
-		c.Process.Kill()
-		c.Wait()
-	})
-	return c
-}
-
-// line is the next line that the child prints.
-func (c *child) line(t testing.TB) string {
-	t.Helper()
-	s, err := c.out.ReadString('\n')
-	if err != nil {
-		t.Fatalf("the child ended: %v", err)
-	}
-	if s = strings.TrimSpace(s); strings.HasPrefix(s, "error:") {
-		t.Fatal("the child: ", s)
-	}
-	return s
+	childtest.Main(m, tasks)
 }
 
 // appendLine commits one line at the end of the log, wherever that is: the head row says. The mark says how many lines there
@@ -119,12 +68,12 @@ func headSize(rows []vault.Row) (size int64) {
 }
 
 // childBusy appends lines as busy does.
-func childBusy(s *sqlite.Store) error {
+func childBusy(s *sqlite.Store, _ string) error {
 	return busy(func() error { return appendLine(context.Background(), s, "{}") })
 }
 
-// busy calls f from 8 goroutines for a second after it was told to start, and prints how often, and the longest wait in
-// microseconds.
+// busy calls f from 8 goroutines, of each once or more, for a second after it was told to start, and prints how often, and the
+// longest wait in microseconds.
 func busy(f func() error) error {
 	fmt.Println("ready")
 	bufio.NewReader(os.Stdin).ReadString('\n')
@@ -136,7 +85,8 @@ func busy(f func() error) error {
 	end := time.Now().Add(time.Second)
 	for range 8 {
 		wg.Go(func() {
-			for start := time.Now(); start.Before(end); {
+			for more := true; more; {
+				start := time.Now()
 				err := f()
 				now := time.Now()
 				mu.Lock()
@@ -144,7 +94,7 @@ func busy(f func() error) error {
 				longest = max(longest, now.Sub(start))
 				errs = errors.Join(errs, err)
 				mu.Unlock()
-				start = now
+				more = now.Before(end)
 			}
 		})
 	}
@@ -156,7 +106,7 @@ func busy(f func() error) error {
 const countTo = 100
 
 // childCount appends countTo lines, in order.
-func childCount(s *sqlite.Store) error {
+func childCount(s *sqlite.Store, _ string) error {
 	for i := range countTo {
 		if err := appendLine(context.Background(), s, fmt.Sprint(os.Getpid(), " ", i)); err != nil {
 			return err
@@ -166,7 +116,7 @@ func childCount(s *sqlite.Store) error {
 }
 
 // childHold holds the lock until its standard input is closed.
-func childHold(s *sqlite.Store) error {
+func childHold(s *sqlite.Store, _ string) error {
 	return s.Update(context.Background(), 0, func([]vault.Row) (vault.Batch, error) {
 		fmt.Println("held")
 		_, err := io.Copy(io.Discard, os.Stdin)
@@ -175,7 +125,7 @@ func childHold(s *sqlite.Store) error {
 }
 
 // childAcknowledge prints each line of which Update said that it is durable, until it is killed.
-func childAcknowledge(s *sqlite.Store) error {
+func childAcknowledge(s *sqlite.Store, _ string) error {
 	var wg sync.WaitGroup
 	var n atomic.Int64
 	for range 4 {
@@ -195,7 +145,7 @@ func childAcknowledge(s *sqlite.Store) error {
 }
 
 // childLimit runs into the limit on the size of a file, and prints how many lines it was promised, and the error.
-func childLimit(s *sqlite.Store) error {
+func childLimit(s *sqlite.Store, _ string) error {
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		return err

@@ -6,7 +6,6 @@ package sqlite_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,39 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/vault"
 )
-
-// A full disk is ENOSPC, changes nothing, and passes.
-func TestFull(t *testing.T) {
-	s, _ := openNew(t)
-	if err := s.LimitPages(40); err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	var err error
-	for err == nil {
-		if err = appendLine(t.Context(), s, strings.Repeat("l", 3000)); err == nil {
-			n++
-		}
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("on a full disk: %v", err)
-	}
-	if got := len(allLines(t, s)); got != n {
-		t.Errorf("%d lines after ENOSPC, want %d", got, n)
-	}
-	if err := s.LimitPages(1 << 20); err != nil {
-		t.Fatal(err)
-	}
-	if err := appendLine(t.Context(), s, "l"); err != nil {
-		t.Errorf("once there is room: %v", err)
-	}
-}
 
 // SQLite's log stays small under constant load, beside readers that never rest.
 func TestLogStaysSmall(t *testing.T) {
@@ -75,6 +46,7 @@ func TestLogStaysSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%50 == 0 {
+			s.WaitCheckpoint() // or a slow disk decides how large the log is
 			info, err := os.Lstat(path + "-wal")
 			if err != nil {
 				t.Fatal(err)

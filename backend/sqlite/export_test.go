@@ -33,6 +33,9 @@ func (f failedSync) Code() int     { return lib.SQLITE_IOERR_FSYNC }
 // Relax turns the sync of commits off, to measure the rest.
 func (s *Store) Relax() error { return s.writer.run("PRAGMA synchronous=off") }
 
+// WaitCheckpoint waits for the checkpoint that runs in the background.
+func (s *Store) WaitCheckpoint() { s.check.running.Wait() }
+
 // LimitPages makes SQLite say that the disk is full beyond n pages.
 func (s *Store) LimitPages(n int) error {
 	return s.writer.run(fmt.Sprint("PRAGMA max_page_count=", n))

@@ -213,3 +213,14 @@ func writeFile(path string, mode fs.FileMode) error {
 	}
 	return os.Chmod(path, mode)
 }
+
+// A database that cannot be made says why, and nothing else.
+func TestMakeLocked(t *testing.T) {
+	s, _ := openNew(t)
+	if err := s.MakeLocked(); err == nil || !strings.Contains(err.Error(), "locked") || strings.Contains(err.Error(), "rollback") {
+		t.Errorf("making it says %v", err)
+	}
+	if err := appendLine(t.Context(), s, "l"); err != nil {
+		t.Error(err)
+	}
+}

@@ -6,7 +6,6 @@ package sqlite_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +13,33 @@ import (
 
 	"github.com/keyward-go/keyward/backend/sqlite"
 )
+
+// A full disk is ENOSPC, changes nothing, and passes.
+func TestFull(t *testing.T) {
+	s, _ := openNew(t)
+	if err := s.LimitPages(40); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	var err error
+	for err == nil {
+		if err = appendLine(t.Context(), s, strings.Repeat("l", 3000)); err == nil {
+			n++
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	if got := len(allLines(t, s)); got != n {
+		t.Errorf("%d lines after ENOSPC, want %d", got, n)
+	}
+	if err := s.LimitPages(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	if err := appendLine(t.Context(), s, "l"); err != nil {
+		t.Errorf("once there is room: %v", err)
+	}
+}
 
 // Where SQLite cannot extend its shared memory the disk is full, and nothing has changed: but in a commit.
 func TestSharedMemoryFull(t *testing.T) {
@@ -40,37 +66,6 @@ func TestSharedMemoryFull(t *testing.T) {
 		broken = false
 		if err := appendLine(t.Context(), s, "l"); (err == nil) != passes {
 			t.Errorf("%s: once there is room: %v", step, err)
-		}
-	}
-}
-
-// A database that cannot be made says why, and nothing else.
-func TestMakeLocked(t *testing.T) {
-	s, _ := openNew(t)
-	if err := s.MakeLocked(); err == nil || !strings.Contains(err.Error(), "locked") || strings.Contains(err.Error(), "rollback") {
-		t.Errorf("making it says %v", err)
-	}
-	if err := appendLine(t.Context(), s, "l"); err != nil {
-		t.Error(err)
-	}
-}
-
-// Close syncs a mark that is not synced, and reports it if that fails. A sync looks at the name too.
-func TestCloseSyncsHead(t *testing.T) {
-	for _, moved := range []bool{false, true} {
-		s, path := openNew(t)
-		for range 3 { // the first mark was synced by the second commit
-			if err := appendLine(t.Context(), s, "l"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if moved {
-			if err := os.Rename(path+"-head", path+"-away"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := s.Close(); moved != (err != nil && strings.Contains(err.Error(), path+"-head")) || !moved && err != nil {
-			t.Errorf("head file moved %v: Close says %v", moved, err)
 		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/keyward-go/keyward/backend/internal/childtest"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/backend/sqlite"
 	"github.com/keyward-go/keyward/scope"
@@ -21,9 +21,9 @@ import (
 )
 
 // childGet opens the vault and calls Get as busy does.
-func childGet(s *sqlite.Store) error {
+func childGet(s *sqlite.Store, path string) error {
 	ctx := context.Background()
-	v, err := vault.Open(ctx, vault.Config{Store: s, Root: kms.KeyFile(filepath.Join(filepath.Dir(os.Getenv(childPath)), "root.key"))})
+	v, err := vault.Open(ctx, vault.Config{Store: s, Root: kms.KeyFile(filepath.Join(filepath.Dir(path), "root.key"))})
 	if err != nil {
 		return err
 	}
@@ -65,20 +65,20 @@ func BenchmarkProcesses(b *testing.B) {
 
 // race runs n children at once and returns the calls and the longest wait of each.
 func race(b *testing.B, dir string, n int) (out [][2]float64) {
-	var children []*child
+	var children []*childtest.Child
 	for range n {
-		c := startChild(b, "get", filepath.Join(dir, "vault.db"))
-		if s := c.line(b); s != "ready" {
+		c := childtest.Start(b, "get", filepath.Join(dir, "vault.db"))
+		if s := c.Line(b); s != "ready" {
 			b.Fatal(s)
 		}
 		children = append(children, c)
 	}
 	for _, c := range children {
-		fmt.Fprintln(c.in, "go")
+		fmt.Fprintln(c.In, "go")
 	}
 	for _, c := range children {
 		var r [2]float64
-		if _, err := fmt.Sscan(c.line(b), &r[0], &r[1]); err != nil {
+		if _, err := fmt.Sscan(c.Line(b), &r[0], &r[1]); err != nil {
 			b.Fatal(err)
 		}
 		out = append(out, r)

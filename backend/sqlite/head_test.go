@@ -301,34 +301,73 @@ func TestMarkAheadOfLog(t *testing.T) {
 	}
 }
 
-// A commit whose mark cannot be written stands, the error leaves that open, and the next one goes on.
+// A commit whose mark cannot be written stands, and the error leaves that open. The next one goes on; but behind the first of
+// all there is none, until the store is opened anew.
 func TestMarkNotWritten(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-		broken := false
-		s, err := sqlite.OpenFaulty(t.Context(), filepath.Join(t.TempDir(), "vault.db"), func(step string) error {
-			if broken && step == "write head" {
-				return cause
+		for before := range 3 {
+			broken := false
+			path := filepath.Join(t.TempDir(), "vault.db")
+			s, err := sqlite.OpenFaulty(t.Context(), path, func(step string) error {
+				if broken && step == "write head" {
+					return cause
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+			for range before {
+				if err := appendLine(t.Context(), s, "l"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			broken = true
+			if err := appendLine(t.Context(), s, "l"); err == nil || errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "committed") {
+				t.Errorf("%v: Update says %v", cause, err)
+			}
+			if n, m := len(allLines(t, s)), mark(t, s); n != before+1 || m != before {
+				t.Errorf("%v: %d lines, mark %d; want %d, %d", cause, n, m, before+1, before)
+			}
+			broken = false
+			next := commit(s, vault.Batch{First: int64(before) + 1, Lines: [][]byte{[]byte("l")}}) // without a mark
+			if (next != nil) != (before == 0) || next != nil && !strings.Contains(next.Error(), "open it again") {
+				t.Errorf("%v behind %d marks, and then: %v", cause, before, next)
+			}
+			s.Close()
+			s = openAt(t, path)
+			line := vault.Batch{First: int64(len(allLines(t, s))), Lines: [][]byte{[]byte("l")}, Mark: []byte("9")}
+			if err := commit(s, line); err != nil || mark(t, s) != 9 {
+				t.Errorf("%v, opened anew: %v, mark %d", cause, err, mark(t, s))
+			}
+			s.Close()
 		}
-		defer s.Close()
-		if err := appendLine(t.Context(), s, "l"); err != nil {
-			t.Fatal(err)
+	}
+}
+
+// A first mark that cannot be synced ends the store: no later commit passes, without a mark either.
+func TestFirstMarkNotSynced(t *testing.T) {
+	s, path := openNew(t)
+	if err := errors.Join(appendLine(t.Context(), s, "l"), os.Rename(path+"-head", path+"-away")); err != nil {
+		t.Fatal(err)
+	}
+	if err := appendLine(t.Context(), s, "l"); err == nil || !strings.Contains(err.Error(), "sync of the head file") {
+		t.Errorf("beside a head file that is gone: %v", err)
+	}
+	if err := os.Rename(path+"-away", path+"-head"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err := commit(s, vault.Batch{First: 1, Lines: [][]byte{[]byte("l")}})
+		if err == nil || !strings.Contains(err.Error(), "close the store and open it again") {
+			t.Errorf("and then: %v", err)
 		}
-		broken = true
-		if err := appendLine(t.Context(), s, "l"); err == nil || errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "committed") {
-			t.Errorf("%v: Update says %v", cause, err)
-		}
-		if n, m := len(allLines(t, s)), mark(t, s); n != 2 || m != 1 {
-			t.Errorf("%v: %d lines, mark %d; want 2, 1", cause, n, m)
-		}
-		broken = false
-		if err := appendLine(t.Context(), s, "l"); err != nil || mark(t, s) != 3 {
-			t.Errorf("the next one: %v, mark %d", err, mark(t, s))
-		}
+	}
+	if n := len(allLines(t, s)); n != 1 {
+		t.Errorf("%d lines, want 1", n)
+	}
+	if s.Close() == nil {
+		t.Error("Close does not tell of it")
 	}
 }
 
@@ -400,4 +439,24 @@ func TestHeadFileSync(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Close syncs a mark that is not synced, and reports it if that fails. A sync looks at the name too.
+func TestCloseSyncsHead(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		s, path := openNew(t)
+		for range 3 { // the first mark was synced by the second commit
+			if err := appendLine(t.Context(), s, "l"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if moved {
+			if err := os.Rename(path+"-head", path+"-away"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); moved != (err != nil && strings.Contains(err.Error(), path+"-head")) || !moved && err != nil {
+			t.Errorf("head file moved %v: Close says %v", moved, err)
+		}
+	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // A database with two names would have two logs and two locks.
-func TestReviewSecondName(t *testing.T) {
+func TestSecondName(t *testing.T) {
 	s, path := openNew(t)
 	if err := errors.Join(appendLine(t.Context(), s, "l"), s.Close(), os.Link(path, path+"2")); err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestReviewSecondName(t *testing.T) {
 }
 
 // What happens to the name of an open database makes every later Update fail.
-func TestReviewFileMoved(t *testing.T) {
+func TestFileMoved(t *testing.T) {
 	for name, move := range map[string]func(path string) error{
 		"linked":  func(p string) error { return os.Link(p, p+"2") },
 		"removed": os.Remove,
