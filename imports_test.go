@@ -53,6 +53,7 @@ var nested = map[string][]string{
 	"examples/eino":        nil,
 	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
+	"examples/openai":      nil,
 	"harness":              nil,
 }
 
