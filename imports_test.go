@@ -56,6 +56,7 @@ var nested = map[string][]string{
 	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
 	"examples/mcp":         {"agent/mcp", "examples/internal/exampletest", "examples/internal/script", "examples/internal/team"},
+	"examples/openai":      nil,
 	"harness":              nil,
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -28,8 +29,11 @@ import (
 
 const run = "blog-post"
 
-// Member is who takes part: the path of its service's key, and where that service is.
-type Member struct{ Name, Scope, Path, URL, Reason string }
+// Member is who takes part: what it may do, the path of its service's key, where that service is, and what for.
+type Member struct {
+	Name, Scope       string
+	Path, URL, Reason string
+}
 
 // Values are the keys in the vault, none of them real.
 func Values() []string {
@@ -41,14 +45,14 @@ func Values() []string {
 }
 
 var services = []struct {
-	Member
-	url, key, answer string
+	member             Member
+	route, key, answer string
 }{
-	{Member{Name: "researcher", Scope: "secrets:use:production/search/*", Path: "production/search/tavily-key", Reason: "find multi-agent papers"},
+	{Member{Name: "researcher", Scope: "search", Path: "search/tavily-key", Reason: "find multi-agent papers"},
 		"/search", "tvly-FAKE-not-a-real-key-0001", "3 papers found"},
-	{Member{Name: "writer", Scope: "secrets:use:production/publishing/*", Path: "production/publishing/wordpress-key", Reason: "post the draft"},
+	{Member{Name: "writer", Scope: "publishing", Path: "publishing/wordpress-key", Reason: "post the draft"},
 		"/posts", "FAKE not a real password 0002", "draft posted"},
-	{Member{Name: "critic", Scope: "secrets:use:production/quality/*", Path: "production/quality/grammarly-key", Reason: "check the draft"},
+	{Member{Name: "critic", Scope: "quality", Path: "quality/grammarly-key", Reason: "check the draft"},
 		"/check", "FAKE-not-a-real-key-0003", "2 commas missing"},
 }
 
@@ -56,7 +60,7 @@ var services = []struct {
 type Team struct {
 	Vault   *vault.Vault
 	Members []Member
-	server  *httptest.Server
+	servers []*httptest.Server
 	dir     string
 }
 
@@ -81,18 +85,14 @@ func Open(ctx context.Context) (t *Team, err error) {
 	}
 	served := map[string]upstream.Service{}
 	for _, s := range services {
-		served[s.url] = upstream.Service{Key: s.key, Answer: s.answer}
+		served[s.route] = upstream.Service{Key: s.key, Answer: s.answer}
 	}
-	t.server = upstream.Start(served)
-	op := t.Vault.Operator("pipeline")
+	server := upstream.Start(served)
+	t.servers = append(t.servers, server)
 	for _, s := range services {
-		m := s.Member
-		m.URL = t.server.URL + s.url
-		_, err := op.Put(ctx, vault.Item{Path: m.Path, Value: vault.NewSecret(s.key), Policy: vault.Policy{
-			Hosts:    []string{"POST " + m.URL},
-			Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // http, and private addresses, only where named
-		}})
-		if err != nil {
+		m := s.member
+		m.Scope, m.Path, m.URL = "secrets:use:production/"+m.Scope+"/*", "production/"+m.Path, server.URL+s.route
+		if err := t.put(ctx, m.Path, s.key, m.URL); err != nil {
 			return nil, err
 		}
 		t.Members = append(t.Members, m)
@@ -100,11 +100,33 @@ func Open(ctx context.Context) (t *Team, err error) {
 	return t, nil
 }
 
+// put keeps a key in the vault that may be sent to url alone.
+func (t *Team) put(ctx context.Context, path, key, url string) error {
+	_, err := t.Vault.Operator("pipeline").Put(ctx, vault.Item{Path: path, Value: vault.NewSecret(key), Policy: vault.Policy{
+		Hosts:    []string{"POST " + url},
+		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // http, and private addresses, only where named
+	}})
+	return err
+}
+
+// Serve starts a service for those who send key, which is kept at path, and returns its URL.
+func (t *Team) Serve(ctx context.Context, path, key string, h http.Handler) (url string, err error) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+key {
+			http.Error(w, "wrong key", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+	t.servers = append(t.servers, server)
+	return server.URL, t.put(ctx, path, key, server.URL)
+}
+
 // Close stops the services, closes the vault and removes the folder.
 func (t *Team) Close() error {
 	var err error
-	if t.server != nil {
-		t.server.Close()
+	for _, s := range t.servers {
+		s.Close()
 	}
 	if t.Vault != nil {
 		err = t.Vault.Close()
