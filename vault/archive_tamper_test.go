@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,9 +117,9 @@ func TestArchiveOfChangedLines(t *testing.T) {
 	defer func() { _ = v.Close() }()
 	for _, from := range []int{1, 2} {
 		first := a.first()
-		liar.after = from
+		liar.from(from)
 		err := v.Operator("admin").Archive(context.Background(), a.clock.now().AddDate(0, 0, -1), io.Discard, "")
-		liar.after = 0
+		liar.from(0)
 		if !errors.Is(err, vault.ErrTampered) || a.first() != first {
 			t.Errorf("a lie at reading %d: %v", from, err)
 		}
@@ -128,14 +129,24 @@ func TestArchiveOfChangedLines(t *testing.T) {
 	}
 }
 
-// lying is a store that changes a record, from the after-th time on that its line is read.
+// lying is a store that changes a record, from the after-th time on that its line is read. A page may be read ahead of a call
+// that has ended already.
 type lying struct {
 	vault.Store
+	mu    sync.Mutex
 	after int
+}
+
+func (s *lying) from(after int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after = after
 }
 
 func (s *lying) Lines(ctx context.Context, from int64, n int) ([][]byte, error) {
 	lines, err := s.Store.Lines(ctx, from, n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.after > 0 && from <= 5 && from+int64(len(lines)) > 5 {
 		if s.after--; s.after == 0 {
 			lines[5-from] = bytes.Replace(lines[5-from], []byte(`"admin"`), []byte(`"nobod"`), 1)
