@@ -12,8 +12,8 @@
 // else, is for the store's own tests.
 //
 // Each case names the rule it checks and, when it fails, why the rule is there. A case that the store cannot take (it
-// keeps nothing beyond Close, takes one handle at a time, has no Mark) is skipped with the reason. One more rule takes ten seconds
-// to see, the end of the wait for the lock: it is checked when KEYWARD_SLOW is set in the environment.
+// keeps nothing beyond Close, takes one handle at a time, has no Mark) is skipped with the reason. One more rule takes ten
+// seconds to see, the end of the wait for the lock: it is checked when KEYWARD_SLOW is set in the environment.
 //
 // RunFaults does the same for a store that lets its commits be broken at each step. What a power cut or a kill leaves
 // behind is not seen from inside one process: test that in the store's own package.

@@ -10,7 +10,9 @@
 //
 // When Update returns nil, the batch is on the disk: one write and one fdatasync (on macOS F_FULLFSYNC). After a failed
 // sync, or any error of the disk in a write, the handle refuses every later Update until it is closed and opened again;
-// reads go on. A full disk is syscall.ENOSPC, changes nothing, and passes.
+// reads go on. A full disk is syscall.ENOSPC, changes nothing, and passes. A commit whose mark could not be written stands, but
+// Update answers an error that leaves the outcome open; if that was the first mark of all, it is as after a failed sync. Open
+// syncs the journal and the folder once it has read them, so a store shows nothing that is not on the disk.
 //
 // When more than half of the journal is superseded rows, and more than 8 MiB, the next commit compacts it: it writes all
 // that stands to a new file, with itself as the last line, and renames that over the journal. The commit takes as long as

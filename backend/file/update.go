@@ -47,7 +47,7 @@ func (s *Store) update(ctx context.Context, since int64, fn func(changed []vault
 		return *p
 	}
 
-	// 2. The files are still those that were opened, as this handle left them.
+	// 2. The journal is still the file that was opened, as this handle left it.
 	if err := s.still(); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // Rows returns a page of rows in the byte order of their keys, as vault.Store says; a page is shorter than n only at
 // the end. The first call after a new key costs time in proportion to the number of rows, unless it asks for the one
-// row that from names, which is always quick.
+// row that from names.
 func (s *Store) Rows(ctx context.Context, from string, n int) ([]vault.Row, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -18,12 +18,11 @@
 //
 // After the commit, and still under the lock, Update writes Batch.Mark, what the vault says of its newest head, into the head
 // file; the next Update that comes a second later or more syncs it, and so does Close; the first mark of all is synced by the
-// Update behind it. So the head file knows of all commits
-// but the newest, and none that the disk does not hold: a vault that opens finds that SQLite's log was deleted after a crash,
-// that the end of the records was cut off, or that an old copy of the database alone was put back. It does not find
-// that both were put back together. A commit whose mark could not be written stands, but Update answers an error that leaves
-// the outcome open, and nothing is released on it; the next Update goes on. A mark that could not be synced is a failed sync,
-// as above.
+// Update behind it. So the head file knows of all commits but the newest, and none that the disk does not hold: a vault that
+// opens finds that SQLite's log was deleted after a crash, that the end of the records was cut off, or that an old copy of the
+// database alone was put back. It does not find that both were put back together. A commit whose mark could not be written
+// stands, but Update answers an error that leaves the outcome open, and nothing is released on it; the next Update goes on. A
+// first mark of all that could not be written, and any that could not be synced, is a failed sync, as above.
 //
 // With Batch.Scrub, removed and replaced bytes are gone from the files when Update returns: SQLite overwrites them with
 // zeros (secure_delete), and its log is copied into the database and cut to nothing. It cannot reach what a file system or

@@ -19,8 +19,7 @@ import (
 //
 // A wait for flock knows no deadline and cannot be called off, so a helper goroutine waits: at most one a handle. If its
 // caller has given up when the lock comes, the helper gives the lock back; if another caller came meanwhile, that one
-// gets it. Lock, TryLock and Unlock are
-// called by one goroutine at a time, Close at any time.
+// gets it. Lock, TryLock and Unlock are called by one goroutine at a time, Close at any time.
 type Lock struct {
 	file *os.File
 	id   FileID

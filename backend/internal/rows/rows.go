@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rows is the rows of a store that holds them all in memory: by key, and by page in the order of the keys.
+// Package rows is what stores share: the bounds of a batch, and the rows of a store that holds them all in memory, by key and
+// by page in the order of the keys.
 package rows
 
 import (
@@ -38,7 +39,7 @@ func (s *Set) Write(r vault.Row) {
 	switch {
 	case r.Data == nil && e != nil:
 		delete(s.rows, r.Key)
-		s.index.removed++
+		s.index.removed = true
 		return
 	case r.Data == nil:
 		return
@@ -56,8 +57,8 @@ func (s *Set) Write(r vault.Row) {
 	}
 }
 
-// Page returns copies of at most n rows in the byte order of their keys, beginning with the first key >= from. The first call after a new key costs time in proportion to the number of rows, unless it asks for the one
-// row that from names, which is always quick.
+// Page returns copies of at most n rows in the byte order of their keys, beginning with the first key >= from. The first call
+// after a new key costs time in proportion to the number of rows, unless it asks for the one row that from names.
 func (s *Set) Page(from string, n int) []vault.Row {
 	if e, ok := s.rows[from]; ok && n == 1 {
 		return []vault.Row{e.row(from)}
@@ -93,12 +94,12 @@ func (e *entry) row(key string) vault.Row {
 type index struct {
 	sorted  []string
 	added   []string // since then, in any order
-	removed int      // since then
+	removed bool     // since then, one or more
 }
 
 // keys returns the keys of rows in order.
 func (x *index) keys(rows map[string]*entry) []string {
-	if len(x.added) == 0 && x.removed == 0 {
+	if len(x.added) == 0 && !x.removed {
 		return x.sorted
 	}
 	slices.Sort(x.added)
