@@ -50,6 +50,7 @@ var below = map[string][]string{
 var nested = map[string][]string{
 	"audit/otelaudit":      {"audit"},
 	"examples":             nil,
+	"examples/anthropic":   nil,
 	"examples/eino":        nil,
 	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
