@@ -52,6 +52,7 @@ var nested = map[string][]string{
 	"agent/mcp":            {"agent", "agent/redact", "vault"},
 	"audit/otelaudit":      {"audit"},
 	"examples":             nil,
+	"examples/anthropic":   nil,
 	"examples/eino":        nil,
 	"examples/genkit":      nil,
 	"examples/langchaingo": nil,
