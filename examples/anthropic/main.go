@@ -2,7 +2,7 @@
 
 // Anthropic: an agent on the tool runner of github.com/anthropics/anthropic-sdk-go.
 //
-//	go run ./examples/anthropic
+//	go run -C examples/anthropic .
 //
 // The runner calls the tools itself. It sends the text of an error to the model and ends the process on a panic; a tool of ours
 // has fixed texts, and does not panic. The researcher's model does its work with a key that it never sees, then tries the

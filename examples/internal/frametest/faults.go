@@ -14,8 +14,9 @@ import (
 
 // What the model reads. A fault is no answer: it is an error, for the program.
 const (
-	allowed   = `{"status":200,`
-	refused   = "Refused: this secret is not available to you for that, and asking again will not change it. Go on without it, or say what you could not do."
+	allowed = `{"status":200,`
+	refused = "Refused: this secret is not available to you for that, and asking again will not change it. " +
+		"Go on without it, or say what you could not do."
 	malformed = "Malformed input. Send one JSON object as the schema of this tool says, with no other keys."
 	fault     = "could not run; this is no refusal"
 )
@@ -32,8 +33,7 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 	var w *world
 	var cancel context.CancelFunc
 	fine := func() string { return w.request(mine).Args }
-	seen := map[string]bool{}
-	for _, c := range []struct {
+	cases := []struct {
 		name, want string
 		args       func() string
 		breaks     func() // when the model calls the tool
@@ -47,7 +47,12 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 		{name: "cancelled", args: fine, breaks: func() { cancel() }, want: fault},
 		{name: "closed", args: fine, breaks: func() { _ = w.vault.Close() }, want: fault},
 		{name: "panic", args: fine, breaks: func() { w.store.broken.Store(true) }, want: fault},
-	} {
+	}
+	known := 0
+	for _, c := range cases {
+		if slices.Contains(aborts, c.name) {
+			known++
+		}
 		t.Run(c.name, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
@@ -56,7 +61,6 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 			s := &script.Script{Final: "Done.", Calls: []script.Call{{Tool: "http_request_researcher", Args: c.args()}}}
 			s.OnCall = c.breaks
 			saw, err := w.run(ctx, t, run, s)
-			seen[c.name] = true
 			if aborted := slices.Contains(aborts, c.name); aborted != (err != nil) {
 				t.Errorf("the run has ended with %v", err)
 			}
@@ -81,15 +85,13 @@ func Faults(t *testing.T, run Run, aborts ...string) {
 			}
 		})
 	}
-	for _, name := range aborts {
-		if !seen[name] {
-			t.Errorf("there is no case %q", name)
-		}
+	if known != len(aborts) {
+		t.Errorf("%d of %q are cases", known, aborts)
 	}
 }
 
-// OthersTool says that a model that names another agent's tool gets none, though that agent's token is alive; want is what it
-// reads, or empty if the run ends with an error.
+// OthersTool says that a model that names another agent's tool gets none, though that agent's token is alive; want is what
+// it reads, or empty if the run ends with an error.
 func OthersTool(t *testing.T, run Run, want string) {
 	w := open(t, "secrets:use:production/search/*")
 	other, err := w.hire("writer", "secrets:use:production/publishing/*")
