@@ -16,7 +16,7 @@
 //	go run ./examples/rotation      new keys, and another root, while an agent works
 //	go run ./examples/backup        a backup, and its rehearsal
 //	go run ./examples/restore       a lost machine, and an attacker who puts old files back
-//	go run ./examples/langchaingo   three agents of a framework, none of which sees a key; so do eino, genkit, openai, anthropic
+//	go run ./examples/langchaingo   three agents of a framework, none of which sees a key; so do eino, genkit, openai
 //	go run ./examples/mcp           the same over MCP, for agents in other processes and languages
 //	go run ./examples/drill         a leaked key at 3 a.m., while a hostile agent keeps calling with it
 //
