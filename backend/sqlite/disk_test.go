@@ -41,7 +41,7 @@ func TestLogStaysSmall(t *testing.T) {
 	}
 	line := strings.Repeat("l", 350)
 	var largest int64
-	for i := range 5000 {
+	for i := range 3000 {
 		if err := appendLine(t.Context(), s, line); err != nil {
 			t.Fatal(err)
 		}
