@@ -5,7 +5,6 @@ package agent
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -82,7 +81,7 @@ func New(ctx context.Context, s *vault.Session, opts ...Option) (*Agent, error) 
 		}
 	}
 	if a.name == "" {
-		return nil, fmt.Errorf("agent: %w", errors.New("the token names no agent"))
+		return nil, fmt.Errorf("agent: %w: the token names no agent", vault.ErrInvalid)
 	}
 	a.egress = egress.New(s, a.redactor, o.roots)
 	return a, nil
@@ -100,6 +99,26 @@ func (a *Agent) text(s string) string {
 		return ""
 	}
 	return a.redactor.String(s)
+}
+
+// use takes the use of one secret after the other, and calls f within all of them, with their values in the same order. It is
+// the one way of this package to a value that is lent: the redactor knows each before anything else does.
+func (a *Agent) use(ctx context.Context, reqs []vault.Request, f func(values []string) error) error {
+	var values []string
+	var next func() error
+	next = func() error {
+		if len(values) == len(reqs) {
+			return f(values)
+		}
+		return a.session.Use(ctx, reqs[len(values)], func(it vault.Item) error {
+			if err := a.redactor.Add(it.Value); err != nil {
+				return err
+			}
+			values = append(values, it.Value.Reveal())
+			return next()
+		})
+	}
+	return next()
 }
 
 // rights are what a token is good for on some path.

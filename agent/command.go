@@ -37,7 +37,7 @@ type Command struct {
 	Env            []string
 	Dir            string
 	Stdin          io.Reader
-	Stdout, Stderr io.Writer // masked; nil discards, but for Output
+	Stdout, Stderr io.Writer // masked; may be one writer; nil discards, but for Output
 }
 
 // Run runs the command and waits for it. Each secret is a use, recorded before the program starts. The error is that of the
@@ -56,7 +56,21 @@ func (a *Agent) Run(ctx context.Context, c Command) error {
 			}
 		}
 	}
-	return a.lend(ctx, c, slices.Sorted(maps.Keys(c.Secrets)), slices.Clone(env))
+	names := slices.Sorted(maps.Keys(c.Secrets))
+	var reqs []vault.Request
+	for _, name := range names {
+		reqs = append(reqs, vault.Request{Path: c.Secrets[name], Reason: a.redactor.String(c.Reason)})
+	}
+	return a.use(ctx, reqs, func(values []string) error {
+		env := slices.Clone(env)
+		for i, value := range values {
+			if strings.ContainsRune(value, 0) {
+				return fmt.Errorf("agent: %w: the value of %s has a zero byte, which no variable can hold", vault.ErrInvalid, reqs[i].Path)
+			}
+			env = append(env, names[i]+"="+value)
+		}
+		return a.exec(ctx, c, env)
+	})
 }
 
 // Output runs the command and returns what it wrote to its standard output, masked, at most 16 MiB; more is an error.
@@ -71,45 +85,35 @@ func (a *Agent) Output(ctx context.Context, c Command) ([]byte, error) {
 	return out.buf.Bytes(), err
 }
 
-// lend takes the use of one secret after the other, and runs the command within all of them.
-func (a *Agent) lend(ctx context.Context, c Command, names, env []string) error {
-	if len(names) == 0 {
-		return a.exec(ctx, c, env)
-	}
-	req := vault.Request{Path: c.Secrets[names[0]], Reason: a.redactor.String(c.Reason)}
-	return a.session.Use(ctx, req, func(it vault.Item) error {
-		if err := a.redactor.Add(it.Value); err != nil {
-			return err
-		}
-		value := it.Value.Reveal()
-		if strings.ContainsRune(value, 0) {
-			return fmt.Errorf("agent: %w: the value of %s has a zero byte, which no variable can hold", vault.ErrInvalid, it.Path)
-		}
-		return a.lend(ctx, c, names[1:], append(env, names[0]+"="+value))
-	})
-}
-
 func (a *Agent) exec(ctx context.Context, c Command, env []string) error {
 	cmd := exec.CommandContext(ctx, c.Program, c.Args...)
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.WaitDelay = env, c.Dir, c.Stdin, killWait
-	var closers []io.Closer
-	for _, w := range []struct {
-		from io.Writer
-		to   *io.Writer
-	}{{c.Stdout, &cmd.Stdout}, {c.Stderr, &cmd.Stderr}} {
-		if w.from != nil {
-			masked := a.redactor.Writer(w.from)
-			*w.to, closers = masked, append(closers, masked)
+	var masked []io.WriteCloser
+	mask := func(w io.Writer) io.Writer {
+		if w == nil {
+			return nil
 		}
+		masked = append(masked, a.redactor.Writer(w))
+		return masked[len(masked)-1]
+	}
+	cmd.Stdout = mask(c.Stdout)
+	if cmd.Stderr = cmd.Stdout; !same(c.Stdout, c.Stderr) { // one writer for both is written to by one goroutine, as os/exec has it
+		cmd.Stderr = mask(c.Stderr)
 	}
 	err := cmd.Run()
-	for _, c := range closers {
-		err = errors.Join(err, c.Close())
+	for _, w := range masked {
+		err = errors.Join(err, w.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("agent: %s: %w", cmd.Path, err)
 	}
 	return nil
+}
+
+// same reports whether two writers are one. Some cannot be compared.
+func same(a, b io.Writer) (is bool) {
+	defer func() { _ = recover() }()
+	return a == b
 }
 
 // bounded is a buffer that refuses more than its bound.

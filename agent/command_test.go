@@ -74,3 +74,18 @@ func TestCommandTakesNoSecretWithHosts(t *testing.T) {
 	}
 	vaulttest.Refused(t, v, "researcher", search)
 }
+
+// One writer for both is written to by one goroutine, as package os/exec has it; the race detector looks.
+func TestCommandOneWriter(t *testing.T) {
+	v := open(t)
+	a := newAgent(t, v, "researcher", "secrets:use:production/search/*")
+	c := sh(t, `for i in 1 2 3 4 5 6 7 8; do echo "out $KEY"; echo "err $KEY" >&2; done`)
+	var both bytes.Buffer
+	c.Stdout, c.Stderr = &both, &both
+	if err := a.Run(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Repeat("out [redacted]\nerr [redacted]\n", 8); both.String() != want {
+		t.Errorf("%q", both.String())
+	}
+}

@@ -30,12 +30,16 @@ type Handles map[string]string
 
 // Wrap returns f, a tool that takes one JSON object as text, such that the handles in its arguments are resolved when it is
 // called: each is a use of its own, decided and recorded before f runs. What f returns, and the text of its error, are
-// masked. A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a
+// masked; a panic of f is an error. A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a
 // fixed text, as a refusal is, and f does not run.
 func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h Handles) func(ctx context.Context, args string) (string, error) {
 	return func(ctx context.Context, args string) (answer string, err error) {
-		refusal, err := a.Resolve(ctx, "", json.RawMessage(args), h, func(args json.RawMessage) error {
-			var err error
+		refusal, err := a.Resolve(ctx, "", json.RawMessage(args), h, func(args json.RawMessage) (err error) {
+			defer func() {
+				if p := recover(); p != nil { // not printed: it may hold a value
+					answer, err = "", &fault{"a wrapped tool", fmt.Errorf("panicked with a %T", p)}
+				}
+			}()
 			answer, err = f(ctx, string(args))
 			answer = a.redactor.String(answer)
 			return a.maskError(err)
@@ -59,13 +63,13 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 	var object map[string]any
 	d := json.NewDecoder(strings.NewReader(string(args)))
 	d.UseNumber()
-	if err := d.Decode(&object); err != nil || d.More() {
-		answer, err := a.note(ctx, call, "the arguments of the tool were malformed", malformedText)
+	if err := one(d, &object); err != nil {
+		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
 	found, ok := h.find("", object)
 	if !ok || len(found) > maxHandles {
-		answer, err := a.note(ctx, call, "a handle stood where none may", malformedText)
+		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
 	ran := false
@@ -121,28 +125,23 @@ func (h Handles) find(name string, v any) (found []place, ok bool) {
 	return slices.Compact(found), true
 }
 
-// resolve takes one use after the other, and calls f within all of them.
+// resolve calls f with the arguments, their handles replaced, while the values are lent.
 func (a *Agent) resolve(ctx context.Context, call string, object map[string]any, uses []place, f func(json.RawMessage) error) error {
-	values := map[string]string{}
-	var take func(uses []place) error
-	take = func(uses []place) error {
-		if len(uses) == 0 {
-			args, err := json.Marshal(fill(object, values))
-			if err != nil {
-				return err
-			}
-			return f(args)
-		}
-		req := vault.Request{Path: uses[0].path, URL: uses[0].url, Call: call, Reason: "a handle in the arguments of a tool"}
-		return a.session.Use(ctx, req, func(it vault.Item) error {
-			if err := a.redactor.Add(it.Value); err != nil {
-				return err
-			}
-			values[it.Path] = it.Value.Reveal()
-			return take(uses[1:])
-		})
+	var reqs []vault.Request
+	for _, u := range uses {
+		reqs = append(reqs, vault.Request{Path: u.path, URL: u.url, Call: call, Reason: "a handle in the arguments of a tool"})
 	}
-	return take(uses)
+	return a.use(ctx, reqs, func(values []string) error {
+		byPath := map[string]string{}
+		for i, u := range uses {
+			byPath[u.path] = values[i]
+		}
+		args, err := json.Marshal(fill(object, byPath))
+		if err != nil {
+			return err
+		}
+		return f(args)
+	})
 }
 
 // fill returns v with its handles replaced. Where they may stand find has checked.
@@ -160,15 +159,11 @@ func fill(v any, values map[string]string) any {
 	return v
 }
 
-// maskError returns an error with the masked text of err; errors.Is and errors.As find what err wraps only if the text had
-// nothing to mask.
+// maskError returns err itself if no way to print it shows a value, else an error with its text, masked.
 func (a *Agent) maskError(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := err.Error()
-	if masked := a.redactor.String(text); masked != text {
-		return fmt.Errorf("%s", masked)
-	}
-	return err
+	masked, _ := a.redactor.Any(err).(error)
+	return masked
 }

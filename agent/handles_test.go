@@ -46,6 +46,7 @@ func TestHandles(t *testing.T) {
 		{"a dotted key", `{"headers.X-Key":"{{secret:production/search/hosted}}"}`, "", malformed},
 		{"half a handle", `{"token":"{{secret:production/search/key}"}`, "", malformed},
 		{"nested handles", `{"token":"{{secret:{{secret:production/search/key}}}}"}`, "", malformed},
+		{"a bracket behind", `{"token":"{{secret:production/search/key}}"}]`, "", malformed},
 		{"two objects", `{"token":"{{secret:production/search/key}}"} {}`, "", malformed},
 		{"no path", `{"token":"{{secret:}}"}`, "", malformed},
 		{"out of scope", `{"token":"{{secret:production/publishing/key}}"}`, "", refused},
@@ -81,6 +82,18 @@ func TestHandlesMaskErrors(t *testing.T) {
 		_, err := a.Wrap(func(context.Context, string) (string, error) { return "", c.err }, agent.Handles{"token": ""})(t.Context(), args)
 		if err == nil || strings.Contains(err.Error(), canary) || c.is != nil && !errors.Is(err, c.is) || c.is == nil && errors.Is(err, c.err) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A tool that panics is an error that does not show what it was given.
+func TestHandlesPanic(t *testing.T) {
+	v := open(t)
+	a := newAgent(t, v, "researcher", "secrets:use:production/search/*")
+	for _, args := range []string{`{"token":"{{secret:production/search/key}}"}`, `{"token":"none"}`} {
+		answer, err := a.Wrap(func(_ context.Context, args string) (string, error) { panic("bad: " + args) }, agent.Handles{"token": ""})(t.Context(), args)
+		if answer != "" || err == nil || strings.Contains(err.Error(), canary) || strings.Contains(errors.Unwrap(err).Error(), canary) {
+			t.Errorf("%q, %v", answer, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/internal/egress"
-	"github.com/keyward-go/keyward/vault"
 )
 
 const (
@@ -59,12 +59,12 @@ func (a *Agent) httpRequest() *Tool {
 	}
 }
 
-func (a *Agent) request(ctx context.Context, call, input string) (string, error) {
+func (a *Agent) request(parent context.Context, call, input string) (string, error) {
 	in, err := parse[httpInput](input, nil)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, toolBudget)
+	ctx, cancel := context.WithTimeout(parent, toolBudget)
 	defer cancel()
 	req, err := in.build(ctx)
 	if err != nil {
@@ -74,17 +74,42 @@ func (a *Agent) request(ctx context.Context, call, input string) (string, error)
 		Path: in.Path, Reason: a.text(in.Reason), Call: call,
 		Limits: egress.Limits{Body: maxRead},
 	})
+	door := &outcome{RoundTripper: client.Transport}
+	client.Transport = door
 	resp, err := client.Do(req)
-	if err != nil {
-		return notReached(ctx, err)
+	if err == nil {
+		defer resp.Body.Close()
+		var body []byte
+		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1)); err == nil {
+			text, err := json.Marshal(tell(resp, body))
+			return string(text), err
+		}
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return notReached(ctx, err)
+	switch {
+	case parent.Err() == nil && door.passed():
+		return unreachableText, nil
+	case errors.Is(door.err, egress.ErrUnfit): // no input of the model's would do
+		return "", errors.New(door.err.Error())
 	}
-	text, err := json.Marshal(tell(resp, body))
-	return string(text), err
+	return "", cmp.Or(door.err, err)
+}
+
+// outcome keeps what the last hop came to.
+type outcome struct {
+	http.RoundTripper
+	err error
+}
+
+func (o *outcome) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+	resp, o.err = o.RoundTripper.RoundTrip(req)
+	return resp, o.err
+}
+
+// passed reports whether the door let the last hop pass and it was sent, so that it is the upstream, or where it redirects to,
+// that failed.
+func (o *outcome) passed() bool {
+	var upstream *egress.Error
+	return o.err == nil || errors.As(o.err, &upstream)
 }
 
 // build makes the request that the model asked for. What it may say of it is the method, the URL, a body and its type; every
@@ -132,17 +157,4 @@ func tell(resp *http.Response, body []byte) httpAnswer {
 		out.Body = "(binary data, not shown)"
 	}
 	return out
-}
-
-// notReached tells a refusal and a fault of ours from an upstream that does not answer, which a model can be told.
-func notReached(ctx context.Context, err error) (string, error) {
-	for _, ours := range []error{
-		vault.ErrInvalid, vault.ErrDenied, vault.ErrNotFound, vault.ErrConflict, vault.ErrNotRecorded, vault.ErrBusy, vault.ErrClock,
-		vault.ErrWrongKey, vault.ErrKMSUnavailable, vault.ErrTampered, vault.ErrRollback, vault.ErrClosed, context.Canceled,
-	} {
-		if errors.Is(err, ours) {
-			return "", err
-		}
-	}
-	return unreachableText, nil
 }

@@ -37,11 +37,16 @@ func parse[In any](input string, bare func(string) In) (in In, err error) {
 	}
 	d := json.NewDecoder(strings.NewReader(input))
 	d.DisallowUnknownFields()
-	if d.Decode(&in) != nil {
-		return in, errMalformed
+	return in, one(d, &in)
+}
+
+// one decodes what d has into v: one value, and nothing behind it.
+func one(d *json.Decoder, v any) error {
+	if d.Decode(v) != nil {
+		return errMalformed
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return in, errMalformed
+		return errMalformed
 	}
-	return in, nil
+	return nil
 }

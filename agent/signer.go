@@ -54,11 +54,8 @@ func (s *signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) (si
 }
 
 func (s *signer) use(f func(crypto.Signer) error) error {
-	return s.agent.session.Use(s.ctx, vault.Request{Path: s.path, Reason: s.reason}, func(it vault.Item) error {
-		if err := s.agent.redactor.Add(it.Value); err != nil {
-			return err
-		}
-		key, err := parseKey([]byte(it.Value.Reveal()))
+	return s.agent.use(s.ctx, []vault.Request{{Path: s.path, Reason: s.reason}}, func(values []string) error {
+		key, err := parseKey([]byte(values[0]))
 		if err != nil {
 			return fmt.Errorf("agent: the value of %s: %w", s.path, err)
 		}

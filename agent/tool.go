@@ -111,11 +111,11 @@ func (t *Tool) Ask(ctx context.Context, id, input string) (answer Answer, err er
 	}()
 	id = t.agent.text(id)
 	if !t.agent.calls.Allow() {
-		return t.agent.note(ctx, id, "the tool was called too often", waitText)
+		return t.agent.note(ctx, id, waitText)
 	}
 	text, err := t.run(ctx, id, input)
 	if errors.Is(err, errMalformed) {
-		return t.agent.note(ctx, id, "the input of the tool was malformed", malformedText)
+		return t.agent.note(ctx, id, malformedText)
 	}
 	if fixed := refusalText(err); fixed != "" {
 		return Answer{fixed, err}, nil
@@ -138,8 +138,8 @@ func refusalText(err error) string {
 
 // note answers, with a fixed text, a call that never got as far as a path: the door refuses the request that names none, and
 // writes that down.
-func (a *Agent) note(ctx context.Context, call, reason, text string) (Answer, error) {
-	_, err := a.session.Get(ctx, vault.Request{Reason: reason, Call: call})
+func (a *Agent) note(ctx context.Context, call, text string) (Answer, error) {
+	_, err := a.session.Get(ctx, vault.Request{Call: call})
 	if errors.Is(err, vault.ErrInvalid) || errors.Is(err, vault.ErrDenied) {
 		return Answer{text, err}, nil
 	}

@@ -19,6 +19,9 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
+// kinds are the tools that there are, in the order in which they are shown.
+var kinds = []string{"get_secret", "http_request", "list_secrets"}
+
 // Config says what NewHandler serves.
 type Config struct {
 	// Session gives the vault as the holder of a token sees it: the method Session of a *vault.Vault. Required.
@@ -48,7 +51,7 @@ func NewHandler(cfg Config) (http.Handler, error) {
 	}
 	h.cfg.Tools = slices.Clone(cfg.Tools)
 	if len(cfg.Tools) == 0 {
-		h.cfg.Tools = []string{"get_secret", "http_request", "list_secrets"}
+		h.cfg.Tools = slices.Clone(kinds)
 	}
 	h.cfg.Hosts = slices.Clone(cfg.Hosts)
 	if len(cfg.Hosts) == 0 {
@@ -65,7 +68,7 @@ func NewHandler(cfg Config) (http.Handler, error) {
 		}
 	}
 	for _, kind := range h.cfg.Tools {
-		if !slices.Contains([]string{"get_secret", "http_request", "list_secrets"}, kind) {
+		if !slices.Contains(kinds, kind) {
 			return nil, fmt.Errorf("mcp: %w: Config.Tools: there is no tool %q", vault.ErrInvalid, kind)
 		}
 	}

@@ -57,11 +57,12 @@ func drop(h http.Header, names ...string) {
 	}
 }
 
-var errNotText = errors.New("it has bytes that no header can hold (a line break at its end?): put it again without them")
+// ErrUnfit: the value cannot stand where its policy places it. It is nothing that the sender of the request could mend.
+var ErrUnfit = errors.New("it has bytes that no header can hold (a line break at its end?): put it again without them")
 
 func setHeader(out *http.Request, name, before, value string) error {
 	if value == "" || strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("%w: %w", vault.ErrInvalid, errNotText)
+		return fmt.Errorf("%w: %w", vault.ErrInvalid, ErrUnfit)
 	}
 	drop(out.Header, spelling(name))
 	out.Header.Set(name, before+value)
