@@ -27,12 +27,14 @@ func TestHTTPRequestOutcomes(t *testing.T) {
 		"an error":  {canary, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 500) }, `{"status":500`},
 		"no answer": {canary, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, unreachable},
 		"cut":       {canary, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "9") }, unreachable},
-		"for ever":  {canary, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", 302) }, unreachable},
+		"for ever":  {canary, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, unreachable},
 		"to nowhere": {canary, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "http://%zz")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}, unreachable},
-		"elsewhere":                            {canary, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com/", 302) }, "Refused"},
+		"elsewhere": {canary, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.com/", http.StatusFound)
+		}, "Refused"},
 		"a value with a line break at its end": {canary + "\n", func(w http.ResponseWriter, r *http.Request) { t.Error("sent") }, ""},
 	} {
 		v := open(t)

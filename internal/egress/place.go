@@ -57,7 +57,8 @@ func drop(h http.Header, names ...string) {
 	}
 }
 
-// ErrUnfit: the value cannot stand where its policy places it. It is nothing that the sender of the request could mend.
+// ErrUnfit is in the error of a value that cannot stand where its policy places it: nothing that the sender of the request
+// could mend.
 var ErrUnfit = errors.New("it has bytes that no header can hold (a line break at its end?): put it again without them")
 
 func setHeader(out *http.Request, name, before, value string) error {
