@@ -51,6 +51,8 @@ var below = map[string][]string{
 var nested = map[string][]string{
 	"agent/mcp":            {"agent", "agent/redact", "vault"},
 	"audit/otelaudit":      {"audit"},
+	"cmd/keyward": {"agent", "agent/mcp", "agent/redact", "audit", "backend/anchor", "backend/file", "backend/kms", "backend/sqlite",
+		"internal/dotenv", "scope", "server", "server/compat", "vault"},
 	"examples":             nil,
 	"examples/anthropic":   nil,
 	"examples/eino":        nil,
