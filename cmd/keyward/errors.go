@@ -116,6 +116,19 @@ func dashes(name string) string {
 	return "--" + name
 }
 
+// family makes c, which does nothing by itself, show its commands.
+func family(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("there is no such command; %s --help lists them", cmd.CommandPath())
+		}
+		return nil
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	c.AddCommand(commands...)
+	return c
+}
+
 // want checks the number of arguments; usage names them. More of them may be a value, so they are not quoted.
 func want(least, most int, usage string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -62,7 +62,7 @@ func (a *app) initVault(ctx context.Context) (err error) {
 		}
 		return errors.Join(err, store.Close())
 	}
-	root, err := a.rootKey(true)
+	root, err := a.rootKey(ctx, true)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}

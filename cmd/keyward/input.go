@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -13,10 +14,29 @@ import (
 
 const maxValue = 1 << 20 // bytes of a value, as the vault has it
 
+// interruptible calls f, and leaves it behind when ctx ends: a read of a terminal or pipe cannot be ended.
+func interruptible[T any](ctx context.Context, f func() (T, error)) (got T, err error) {
+	type answer struct {
+		got T
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		got, err := f()
+		done <- answer{got, err}
+	}()
+	select {
+	case a := <-done:
+		return a.got, a.err
+	case <-ctx.Done():
+		return got, ctx.Err()
+	}
+}
+
 // prompt asks for a line that is not shown.
-func (a *app) prompt(what string) (vault.Secret, error) {
-	fmt.Fprintf(a.err, "%s: ", what)
-	b, err := a.ask()
+func (a *app) prompt(ctx context.Context, what string) (vault.Secret, error) {
+	fmt.Fprintf(a.err, "%s: ", plain(what))
+	b, err := a.ask(ctx)
 	fmt.Fprintln(a.err)
 	defer clear(b)
 	return vault.NewSecret(string(b)), err
@@ -24,7 +44,7 @@ func (a *app) prompt(what string) (vault.Secret, error) {
 
 // readValue returns the value from the file, or from the standard input, or if that is a terminal from a prompt. A line on its
 // own loses its newline, which echo and editors put there; several lines are kept as they are, and so is everything if raw.
-func (a *app) readValue(what, file string, raw bool) (vault.Secret, error) {
+func (a *app) readValue(ctx context.Context, what, file string, raw bool) (vault.Secret, error) {
 	in := a.in
 	switch {
 	case file != "":
@@ -35,13 +55,13 @@ func (a *app) readValue(what, file string, raw bool) (vault.Secret, error) {
 		defer f.Close()
 		in = f
 	case a.inTerm:
-		v, err := a.prompt(what)
+		v, err := a.prompt(ctx, what)
 		if err == nil && v.Equal(vault.Secret{}) {
 			err = usagef("nothing was typed")
 		}
 		return v, err
 	}
-	b, err := io.ReadAll(io.LimitReader(in, maxValue+2))
+	b, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxValue+2)) })
 	defer clear(b)
 	if err != nil {
 		return vault.Secret{}, err

@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := guarded(os.Stderr, func() int { return execute(ctx, newApp(), os.Args[1:]) })
 	stop()
 	os.Exit(code)
@@ -53,7 +55,7 @@ type app struct {
 
 	getenv func(name string) string
 	env    func() []string // for the programs that run starts
-	ask    func() ([]byte, error)
+	ask    func(context.Context) ([]byte, error)
 
 	token vault.Token // of KEYWARD_TOKEN: who acts, if it is set
 
@@ -74,12 +76,20 @@ func newApp() *app {
 	return a
 }
 
-// askTerminal reads a line from the terminal without showing it.
-func askTerminal() ([]byte, error) {
+// askTerminal reads a line from the terminal without showing it, and gives the terminal back as it was when ctx ends.
+func askTerminal(ctx context.Context) ([]byte, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, usagef("there is no terminal to ask on")
 	}
-	defer tty.Close()
-	return term.ReadPassword(int(tty.Fd()))
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, errors.Join(err, tty.Close())
+	}
+	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	if ctx.Err() != nil { // the read waits on, so the terminal stays open
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	return line, errors.Join(err, tty.Close())
 }

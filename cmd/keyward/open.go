@@ -77,7 +77,7 @@ func (a *app) userFile(env, otherwise, name string) (string, error) {
 }
 
 // rootKey returns the root; a passphrase is asked for, twice if it is new.
-func (a *app) rootKey(isNew bool) (vault.RootKey, error) {
+func (a *app) rootKey(ctx context.Context, isNew bool) (vault.RootKey, error) {
 	path, err := a.rootPath()
 	if err != nil {
 		return nil, err
@@ -85,10 +85,10 @@ func (a *app) rootKey(isNew bool) (vault.RootKey, error) {
 	if path != "" {
 		return kms.KeyFile(path), nil
 	}
-	p, err := a.prompt("passphrase of the vault")
+	p, err := a.prompt(ctx, "passphrase of the vault")
 	if err == nil && isNew {
 		var again vault.Secret
-		if again, err = a.prompt("once more"); err == nil && !again.Equal(p) {
+		if again, err = a.prompt(ctx, "once more"); err == nil && !again.Equal(p) {
 			err = usagef("the two are not the same")
 		}
 	}
@@ -128,7 +128,7 @@ func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) (err er
 			return fmt.Errorf("%w at %s", errNoVault, path)
 		}
 	}
-	root, err := a.rootKey(false)
+	root, err := a.rootKey(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // printf writes a line for the person at the terminal.
@@ -16,10 +17,15 @@ func (a *app) printf(format string, args ...any) {
 	fmt.Fprintf(a.err, format+"\n", args...)
 }
 
-// printValue writes what a program reads: the bytes alone, with a newline on a terminal.
+// printValue writes what a program reads: the bytes alone, with a newline on a terminal, which is not given what it would obey.
 func (a *app) printValue(text string) error {
-	if a.outTerm && !strings.HasSuffix(text, "\n") {
-		text += "\n"
+	if a.outTerm {
+		if tame := strings.ReplaceAll(text, "\t", " "); plain(tame) != tame || !utf8.ValidString(text) {
+			return usagef("the value has characters that a terminal obeys or cannot show: send it to a file or a program")
+		}
+		if !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
 	}
 	_, err := a.out.Write([]byte(text))
 	return err

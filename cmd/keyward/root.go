@@ -72,6 +72,21 @@ func newRootCommand(a *app) *cobra.Command {
 		root.AddCommand(c)
 	}
 	add(begin, newInitCommand(a))
+	add(secret, newSetCommand(a))
+	add(secret, newGetCommand(a))
+	add(secret, newListCommand(a))
+	add(secret, newVersionsCommand(a))
+	add(secret, newPolicyCommand(a))
+	add(secret, newDeleteCommand(a))
+	add(secret, newImportCommand(a))
+	add(secret, newExportCommand(a))
+	add(agents, newTokenCommand(a))
+	add(agents, newRunCommand(a))
+	add(agents, newAgentCommand(a))
+	add(agents, newOperatorCommand(a))
+	add(alarm, newWhoseCommand(a))
+	add(alarm, newFreezeCommand(a))
+	add(alarm, newThawCommand(a))
 	return root
 }
 
