@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,14 +64,10 @@ With --none the policy is empty: no hosts, so not for HTTP, and of the standard 
   keyward policy set production/db/password --none`,
 		Args: want(1, 1, "PATH [--host HOST]… | --none"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p := flags.policy()
-			if empty := cmd.LocalNonPersistentFlags().NFlag() == 0; empty {
-				return usagef("this replaces the whole policy: say what it is by flags, or --none if it shall be empty")
+			p, ctx := flags.policy(), cmd.Context()
+			if empty := reflect.DeepEqual(p, vault.Policy{}); empty != none {
+				return usagef("this replaces the whole policy: say what it is by flags, or by --none alone that it is empty")
 			}
-			if none && cmd.LocalNonPersistentFlags().NFlag() > 1 {
-				return usagef("--none stands alone")
-			}
-			ctx := cmd.Context()
 			return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
 				if err := op.SetPolicy(ctx, args[0], p, a.reason); err != nil {
 					return err

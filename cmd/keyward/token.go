@@ -42,6 +42,9 @@ the key of an agent it is a token of that agent, and set to a token it is a narr
 				return err
 			}
 			g.Agent = agent
+			if !cmd.Flags().Changed("ttl") && strings.HasPrefix(a.token.Reveal(), "kw_tok_") {
+				g.TTL = 0 // as long as the token that it narrows
+			}
 			ctx := cmd.Context()
 			return a.withCaller(ctx, func(c caller) error { return a.issue(ctx, c, g) })
 		},
