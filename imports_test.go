@@ -44,6 +44,7 @@ var below = map[string][]string{
 	"internal/egress":            {"vault", "agent/redact"},
 	"agent":                      {"scope", "vault", "agent/redact", "internal/egress"},
 	"agent/redact":               {"vault"},
+	"server":                     {"scope", "audit", "vault", "agent/redact", "internal/egress", "internal/front"},
 }
 
 // nested names the modules inside this repository, joined by go.work unless they have their own, and what each may import of
@@ -70,7 +71,8 @@ var external = map[string]string{
 	"modernc.org/sqlite":                          "the default store, without cgo",
 	"golang.org/x/mod":                            "transparency log and signed notes",
 	"golang.org/x/crypto":                         "Argon2id",
-	"golang.org/x/time":                           "the rate of an agent's tool calls",
+	"golang.org/x/time":                           "the rate of an agent's tool calls, and of a front's callers",
+	"github.com/go-json-experiment/json":          "strict JSON of the fronts: encoding/json takes duplicate keys and keys in another case. It becomes encoding/json/v2",
 	"golang.org/x/sys":                            "system calls that package syscall lacks",
 	"google.golang.org/protobuf":                  "coding of go-kms-wrapping's BlobInfo; tink-go and go-kms-wrapping bring it anyway",
 	"github.com/stretchr/testify (_test.go only)": "that redaction holds in its diffs",
