@@ -27,6 +27,7 @@ var below = map[string][]string{
 	".":                          {},
 	"scope":                      {},
 	"audit":                      {},
+	"internal/dotenv":            {"scope"},
 	"internal/journal":           {},
 	"vault":                      {"scope", "audit", "internal/journal"},
 	"vault/vaulttest":            {"scope", "audit", "vault", "backend/memory", "backend/kms"},
@@ -51,8 +52,10 @@ var below = map[string][]string{
 // ours: nil is everything of the root module, and of the nested one that it lies in. What they import of others their go.mod
 // says. No package of another module, nor a test of one, may import theirs.
 var nested = map[string][]string{
-	"agent/mcp":            {"agent", "agent/redact", "internal/front", "vault"},
-	"audit/otelaudit":      {"audit"},
+	"agent/mcp":       {"agent", "agent/redact", "internal/front", "vault"},
+	"audit/otelaudit": {"audit"},
+	"cmd/keyward": {"agent", "agent/mcp", "agent/redact", "audit", "backend/anchor", "backend/file", "backend/kms", "backend/sqlite",
+		"internal/dotenv", "scope", "server", "server/compat", "vault"},
 	"examples":             nil,
 	"examples/anthropic":   nil,
 	"examples/eino":        nil,
@@ -67,6 +70,7 @@ var nested = map[string][]string{
 var external = map[string]string{
 	"github.com/tink-crypto/tink-go/v2":           "keysets, AEAD, PRF, signatures",
 	"github.com/hashicorp/go-kms-wrapping/v2":     "the key at the root",
+	"github.com/hashicorp/go-envparse":            "values of dotenv files; it expands nothing",
 	"github.com/hashicorp/golang-lru/v2":          "bounded caches of sealed rows and data keys",
 	"modernc.org/sqlite":                          "the default store, without cgo",
 	"golang.org/x/mod":                            "transparency log and signed notes",
