@@ -51,6 +51,7 @@ var below = map[string][]string{
 var nested = map[string][]string{
 	"agent/mcp":            {"agent", "agent/redact", "vault"},
 	"audit/otelaudit":      {"audit"},
+	"e2e":                  {}, // it knows keyward as its clients do, from outside
 	"examples":             nil,
 	"examples/anthropic":   nil,
 	"examples/eino":        nil,
