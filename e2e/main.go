@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/keyward-go/keyward/e2e/autogen"
 	"github.com/keyward-go/keyward/e2e/autogenclassic"
 	"github.com/keyward-go/keyward/e2e/internal/kit"
 )
@@ -24,6 +25,7 @@ import (
 // groups is all that there are, in the order in which they run.
 var groups = []kit.Group{
 	autogenclassic.Group,
+	autogen.Group,
 }
 
 func main() {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -23,9 +22,8 @@ const Done = "keyward-e2e: done"
 
 // Worker is a process that runs a client, with a folder of its own as HOME, TMPDIR and working folder.
 type Worker struct {
-	Dir      string
-	Out, Err string // what it wrote, without the line Done
-	Other    bool   // it runs as another user, to whom the vault is closed
+	Dir string
+	Out string // what it wrote to its standard output before the line Done
 
 	cmd    *exec.Cmd
 	stdin  io.Closer
@@ -50,8 +48,6 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 	if other {
 		if why := asOther(w.cmd, dir, program); why != "" {
 			fmt.Println("  not as another user:", why)
-		} else {
-			w.Other = true
 		}
 	}
 	w.cmd.Stderr = &w.stderr
@@ -66,10 +62,9 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 	}
 	k.workers = append(k.workers, w)
 	w.Out, err = until(stdout, Done)
-	w.Err = w.stderr.String()
 	if err != nil {
 		w.stop()
-		return nil, fmt.Errorf("%s: %w\n%s\n%s", strings.Join(args, " "), err, w.Out, &w.stderr)
+		return nil, fmt.Errorf("%s: %w\n%s\n%s", strings.Join(args, " "), err, end(w.Out), end(w.stderr.String()))
 	}
 	return w, nil
 }
@@ -88,6 +83,9 @@ func until(r io.Reader, line string) (string, error) {
 		}
 	}
 }
+
+// end is what is of interest in the output of a program that failed.
+func end(text string) string { return text[max(0, len(text)-4000):] }
 
 // stop lets the worker end. It was done, so how it ends is of no interest.
 func (w *Worker) stop() {
@@ -111,5 +109,5 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return string(slices.Clone(s.b.Bytes()))
+	return s.b.String()
 }
