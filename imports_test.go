@@ -56,6 +56,7 @@ var nested = map[string][]string{
 	"audit/otelaudit": {"audit"},
 	"cmd/keyward": {"agent", "agent/mcp", "agent/redact", "audit", "backend/anchor", "backend/file", "backend/kms", "backend/sqlite",
 		"internal/dotenv", "scope", "server", "server/compat", "vault"},
+	"e2e":                  {}, // it knows keyward as its clients do, from outside
 	"examples":             nil,
 	"examples/anthropic":   nil,
 	"examples/eino":        nil,
