@@ -52,7 +52,7 @@ func NewHandler(cfg Config) (http.Handler, error) {
 		h.cfg.Tools = slices.Clone(kinds)
 	}
 	var err error
-	if h.guard, err = front.New(front.Config{Hosts: cfg.Hosts, Origins: cfg.Origins, Proxies: cfg.Proxies}); err != nil {
+	if h.guard, err = front.NewGuard(cfg.Hosts, cfg.Origins, cfg.Proxies); err != nil {
 		return nil, fmt.Errorf("mcp: %w", err)
 	}
 	for _, kind := range h.cfg.Tools {

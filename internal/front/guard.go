@@ -13,29 +13,20 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// Config says whom a front serves.
-type Config struct {
-	// Hosts are the names and addresses, without a port, by which clients call the front. Empty: localhost, 127.0.0.1 and ::1. A
-	// request for any other is refused, so that no web page reaches it under a name of its own.
-	Hosts []string
-	// Origins are those whose pages may call, as in "https://console.example.com". Requests without an Origin come from programs
-	// and are not concerned.
-	Origins []string
-	// Proxies are the networks of proxies whose X-Forwarded-For is believed. Empty: the address is that of the connection.
-	Proxies []netip.Prefix
-}
-
-// Guard holds requests against a Config. It is safe for concurrent use.
+// Guard knows whom a front serves. It is safe for concurrent use.
 type Guard struct {
 	hosts   []string
 	origins *http.CrossOriginProtection
 	proxies []netip.Prefix
 }
 
-// New returns a Guard. Errors: vault.ErrInvalid.
-func New(cfg Config) (*Guard, error) {
-	g := &Guard{hosts: slices.Clone(cfg.Hosts), origins: http.NewCrossOriginProtection(), proxies: slices.Clone(cfg.Proxies)}
-	if len(cfg.Hosts) == 0 {
+// NewGuard returns a Guard. hosts are the names and addresses, without a port, by which clients call; none: localhost, 127.0.0.1
+// and ::1. A request for any other is refused, so that no web page reaches the front under a name of its own. origins are those
+// whose pages may call; requests without an Origin come from programs and are not concerned. proxies are networks whose
+// X-Forwarded-For is believed. Errors: vault.ErrInvalid.
+func NewGuard(hosts, origins []string, proxies []netip.Prefix) (*Guard, error) {
+	g := &Guard{hosts: slices.Clone(hosts), origins: http.NewCrossOriginProtection(), proxies: slices.Clone(proxies)}
+	if len(hosts) == 0 {
 		g.hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
 	for i, name := range g.hosts {
@@ -43,7 +34,7 @@ func New(cfg Config) (*Guard, error) {
 			return nil, fmt.Errorf("%w: Hosts %d: a lower-case name or an address, without a port", vault.ErrInvalid, i)
 		}
 	}
-	for _, o := range cfg.Origins {
+	for _, o := range origins {
 		if err := g.origins.AddTrustedOrigin(o); err != nil {
 			return nil, fmt.Errorf("%w: Origins: %w", vault.ErrInvalid, err)
 		}

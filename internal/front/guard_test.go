@@ -13,7 +13,7 @@ import (
 )
 
 func TestServes(t *testing.T) {
-	g, err := front.New(front.Config{Hosts: []string{"vault.example", "127.0.0.1", "::1"}, Origins: []string{"https://console.example"}})
+	g, err := front.NewGuard([]string{"vault.example", "127.0.0.1", "::1"}, []string{"https://console.example"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,16 +56,19 @@ func TestServes(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
-	for _, bad := range []front.Config{{Hosts: []string{"Vault.example"}}, {Hosts: []string{"a:80"}}, {Hosts: []string{""}}, {Hosts: []string{"*.example"}}, {Origins: []string{"console.example"}}} {
-		if _, err := front.New(bad); !errors.Is(err, vault.ErrInvalid) {
-			t.Errorf("%+v: %v", bad, err)
+	for _, host := range []string{"Vault.example", "a:80", "", "*.example", "user@a", "a b"} {
+		if _, err := front.NewGuard([]string{host}, nil, nil); !errors.Is(err, vault.ErrInvalid) {
+			t.Errorf("host %q: %v", host, err)
 		}
+	}
+	if _, err := front.NewGuard(nil, []string{"console.example"}, nil); !errors.Is(err, vault.ErrInvalid) {
+		t.Error(err)
 	}
 }
 
 // Only a proxy that was named is believed, and only about what it has seen itself.
 func TestFrom(t *testing.T) {
-	g, err := front.New(front.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	g, err := front.NewGuard(nil, nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	if err != nil {
 		t.Fatal(err)
 	}
