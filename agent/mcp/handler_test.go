@@ -153,7 +153,7 @@ func TestTurnedAway(t *testing.T) {
 	s := handler(t, v, mcp.Config{Origins: []string{"https://console.example.com"}})
 	token := vaulttest.Session(t, v, "researcher", "secrets:read:*").Token().Reveal()
 	foreign := vaulttest.Session(t, vaulttest.Open(t, nil), "researcher", "secrets:read:*").Token().Reveal()
-	key, err := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "service", Expires: time.Now().Add(time.Hour).Truncate(time.Second), Limits: vault.Grant{
+	_, key, err := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "service", Expires: time.Now().Add(time.Hour).Truncate(time.Second), Limits: vault.Grant{
 		Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Minute,
 	}}, "a test")
 	if err != nil {
