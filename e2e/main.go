@@ -19,6 +19,7 @@ import (
 
 	"github.com/keyward-go/keyward/e2e/autogen"
 	"github.com/keyward-go/keyward/e2e/autogenclassic"
+	"github.com/keyward-go/keyward/e2e/crewai"
 	"github.com/keyward-go/keyward/e2e/internal/kit"
 	"github.com/keyward-go/keyward/e2e/langchain"
 )
@@ -28,6 +29,7 @@ var groups = []kit.Group{
 	autogenclassic.Group,
 	autogen.Group,
 	langchain.Group,
+	crewai.Group,
 }
 
 func main() {
