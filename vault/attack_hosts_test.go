@@ -98,6 +98,18 @@ func TestAttackHosts(t *testing.T) {
 	} {
 		bad("h/prefix", "GET", "https://api.example.com"+p)
 	}
+	ok("h/plain", "", "/")
+	ok("h/plain", "", "/any/thing%20else;p=1")
+	ok("h/prefix", "POST", "/v1/search")
+	no("h/prefix", "", "/v2")
+	no("h/prefix", "DELETE", "/v1/search")
+	for _, u := range []string{"//api.example.com/v1", "///v1", "/v1/../v2", "/v1%2fx", "/v1?q", "/v1#x", "v1", "./v1", "/v1\\x", "/" + strings.Repeat("x", 2<<10)} {
+		bad("h/prefix", "GET", u)
+	}
+	for _, path := range []string{"h/http", "h/ip"} {
+		tries = append(tries, deny("several hosts", "use", vault.ErrDenied, "which_host", use(path, "", "/v1")))
+	}
+	tries = append(tries, deny("no hosts, a path", "use", vault.ErrDenied, "no_hosts", use(attackPath, "", "/v1")))
 	for _, path := range []string{"h/plain", "h/prefix", "h/http"} {
 		tries = append(tries, deny("no URL", "use", vault.ErrDenied, "needs_url", use(path, "", "")), deny("a method alone", "use", vault.ErrInvalid, "invalid", use(path, "GET", "")))
 	}
