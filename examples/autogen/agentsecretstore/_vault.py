@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from ._errors import InvalidRequest
+from ._errors import InvalidRequest, VaultError
 from ._http import connect, post
 from ._types import Item, Secret, Token
 
@@ -83,6 +83,8 @@ class AgentVault:
             body["metadata"] = {k: v for k, v in metadata.items() if v}
             body["reason"] = metadata.get("reason", "")
         answer = await self._ask("get", token, body)
+        if answer.get("encoding"):
+            raise VaultError(f"{path} is not text, as a Secret is")
         return Secret(answer["value"], answer["path"], answer["version"], answer.get("metadata") or {})
 
     async def set_secret(self, path: str, value: str, token: str, reason: str = "") -> int:
@@ -93,9 +95,7 @@ class AgentVault:
     async def list_secrets(self, pattern: str, token: str, reason: str = "") -> list[Item]:
         """Lists what the token may see of a pattern such as production/*, without values."""
         answer = await self._ask("list", token, {"pattern": pattern, "reason": reason})
-        return [
-            Item(i["path"], i["version"], i.get("type", ""), i.get("metadata") or {}) for i in answer.get("items") or []
-        ]
+        return [Item(i["path"], i["version"], i.get("metadata") or {}) for i in answer["items"]]
 
     async def delete_secret(self, path: str, token: str, reason: str = "") -> None:
         """Deletes a secret. The token's scope must say secrets:delete."""
