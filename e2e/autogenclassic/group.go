@@ -51,6 +51,7 @@ var programs = []struct {
 		"You review content":          {{Tool: "get_secret_critic", Args: secret("production/quality/grammarly-key")}, {Text: "Good. TERMINATE"}},
 	}},
 	{"test_published_form.py", nil},
+	{"test_client.py", nil},
 }
 
 // want is what the log has of them.
@@ -59,23 +60,29 @@ var want = map[string]int{
 	"pipeline get production/openai/api-key granted": 1,
 	"pipeline get production/tavily/api-key granted": 2, // and single_agent.py
 	// The LLM is asked through the gateway.
-	"pipeline use production/openai/api-key granted":                             5,
-	"pipeline get production/quality/grammarly-key denied (scope)":               1,
-	"pipeline get production/search/tavily-key granted: to find papers":          1,
-	"pipeline/manager use production/openai/api-key granted":                     6,
-	"pipeline/researcher use production/openai/api-key granted":                  2,
-	"pipeline/writer use production/openai/api-key granted":                      2,
-	"pipeline/critic use production/openai/api-key granted":                      2,
-	"pipeline/researcher get production/search/tavily-key granted":               2, // once in each of the two fixed forms
-	"pipeline/writer get production/publishing/wordpress-key granted":            2,
-	"pipeline/critic get production/quality/grammarly-key granted":               3, // and in the published form
-	"pipeline/researcher get production/publishing/wordpress-key denied (scope)": 1,
-	"pipeline/researcher get production/quality/grammarly-key denied (scope)":    1,
-	"pipeline/writer get production/search/tavily-key denied (scope)":            1,
-	"pipeline/writer get production/quality/grammarly-key denied (scope)":        1,
+	"pipeline use production/openai/api-key granted":                                           5,
+	"pipeline get production/quality/grammarly-key denied (scope)":                             1,
+	"pipeline get production/search/tavily-key granted: to find papers, agent_name researcher": 1,
+	"pipeline/manager use production/openai/api-key granted":                                   6,
+	"pipeline/researcher use production/openai/api-key granted":                                2,
+	"pipeline/writer use production/openai/api-key granted":                                    2,
+	"pipeline/critic use production/openai/api-key granted":                                    2,
+	"pipeline/researcher get production/search/tavily-key granted":                             2, // once in each of the two fixed forms
+	"pipeline/writer get production/publishing/wordpress-key granted":                          2,
+	"pipeline/critic get production/quality/grammarly-key granted":                             3, // and in the published form
+	"pipeline/researcher get production/publishing/wordpress-key denied (scope)":               1,
+	"pipeline/researcher get production/quality/grammarly-key denied (scope)":                  1,
+	"pipeline/writer get production/search/tavily-key denied (scope)":                          1,
+	"pipeline/writer get production/quality/grammarly-key denied (scope)":                      1,
 	// In the published form the critic's token stands for all three.
 	"pipeline/critic get production/search/tavily-key denied (scope)":        2,
 	"pipeline/critic get production/publishing/wordpress-key denied (scope)": 2,
+	// test_client.py; what was malformed has no path.
+	"pipeline get scratch/a/key granted":                   3,
+	"pipeline get scratch/a/key denied (not_found)":        2,
+	"pipeline/once get scratch/another/key denied (scope)": 1,
+	"pipeline get  denied (invalid)":                       1,
+	"pipeline get  denied (not_for_this_credential)":       1,
 }
 
 func run(ctx context.Context, k *kit.Kit) error {
@@ -92,7 +99,7 @@ func run(ctx context.Context, k *kit.Kit) error {
 			return err
 		}
 	}
-	agentKey, err := k.Keyward(ctx, "", "agent", "create", "pipeline", "--scope", "secrets:read:production/*")
+	agentKey, err := k.Keyward(ctx, "", "agent", "create", "pipeline", "--scope", "secrets:read:production/*", "--scope", "secrets:*:scratch/*")
 	if err != nil {
 		return err
 	}

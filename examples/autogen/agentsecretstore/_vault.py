@@ -68,7 +68,7 @@ class AgentVault:
         metadata: Mapping[str, str] | None = None,
         version: int = 0,
     ) -> Secret:
-        """Reads a value: the newest version if `version` is 0. `metadata` is recorded, its `reason` as the record's reason.
+        """Reads a value: the newest version if `version` is 0. `metadata` is recorded; what it has as `reason` is the record's.
 
         An agent key can only issue. So without `token` the client first issues itself a token for a read of exactly this
         path, good for one use within a minute: the log has both.
@@ -80,7 +80,7 @@ class AgentVault:
         if version:
             body["version"] = version
         if metadata:
-            body["metadata"] = {k: v for k, v in metadata.items() if v}
+            body["metadata"] = {k: v for k, v in metadata.items() if k != "reason"}
             body["reason"] = metadata.get("reason", "")
         answer = await self._ask("get", token, body)
         if answer.get("encoding"):
