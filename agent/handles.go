@@ -3,10 +3,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +14,7 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// maxHandles bounds the secrets that one call of a tool may name.
+// maxHandles bounds the handles in one call of a tool, those that are equal too: values are longer than they are.
 const maxHandles = 16
 
 var handle = regexp.MustCompile(`\{\{secret:([^{}]*)\}\}`)
@@ -67,11 +67,13 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
-	found, ok := h.find("", object)
+	found, ok := h.find(object, "", false)
 	if !ok || len(found) > maxHandles {
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
+	slices.SortFunc(found, func(a, b place) int { return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.url, b.url)) })
+	found = slices.Compact(found) // each is one use
 	ran := false
 	err = a.resolve(ctx, call, object, found, func(args json.RawMessage) error { ran = true; return f(args) })
 	if ran || err == nil {
@@ -86,43 +88,50 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 // place is one use: a path, and where it goes.
 type place struct{ path, url string }
 
-// find returns every use that the arguments ask for, each once, or false if a handle stands where none may.
-func (h Handles) find(name string, v any) (found []place, ok bool) {
+// find returns every handle in v, or false if a handle stands where none may. Whether one may be v itself, and for
+// which URL, its caller says; h says it of what is inside.
+func (h Handles) find(v any, url string, named bool) (found []place, ok bool) {
 	switch v := v.(type) {
 	case string:
-		if !strings.Contains(v, "{{secret") {
-			return nil, true
-		}
-		url, named := h[name]
 		matches := handle.FindAllStringSubmatch(v, -1)
-		if !named || strings.Contains(v, "://") || strings.Count(v, "{{secret") != len(matches) {
+		n := strings.Count(v, "{{secret")
+		if n != len(matches) || n > 0 && (!named || strings.Contains(v, "://")) {
 			return nil, false
 		}
 		for _, m := range matches {
 			found = append(found, place{m[1], url})
 		}
-		return found, true
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			inner := key
-			if name != "" {
-				inner = name + "." + key
-			}
-			f, ok := h.find(inner, v[key])
-			if !ok || strings.Contains(key, "{{secret") || len(f) > 0 && strings.Contains(key, ".") {
+		for key, e := range v {
+			url, named := h[key]
+			f, ok := h.inside(key).find(e, url, named && !strings.Contains(key, "."))
+			if !ok || strings.Contains(key, "{{secret") {
 				return nil, false
 			}
 			found = append(found, f...)
 		}
 	case []any:
 		for _, e := range v {
-			if f, ok := h.find(name+"[]", e); !ok || len(f) > 0 {
+			if _, ok := Handles(nil).find(e, "", false); !ok {
 				return nil, false
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b place) int { return strings.Compare(a.path+" "+a.url, b.path+" "+b.url) })
-	return slices.Compact(found), true
+	return found, true
+}
+
+// inside is what h says of the arguments inside of one.
+func (h Handles) inside(argument string) Handles {
+	var in Handles
+	for name, url := range h {
+		if inner, ok := strings.CutPrefix(name, argument+"."); ok {
+			if in == nil {
+				in = Handles{}
+			}
+			in[inner] = url
+		}
+	}
+	return in
 }
 
 // resolve calls f with the arguments, their handles replaced, while the values are lent.
