@@ -24,5 +24,6 @@
 //
 // Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave,
 // the method and the host of a request, and the id of the call. Reasons and ids are masked first; WithoutFreeText leaves
-// them out. A call that names no path at all (malformed input, too many calls) is recorded as an invalid get without one.
+// them out. Paths and hosts are recorded as they were asked for: a model that has got a value can write it there, but not in place
+// of a whole path. A call that names no path at all (malformed input, too many calls) is recorded as an invalid get without one.
 package agent

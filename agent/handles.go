@@ -68,7 +68,7 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 		return answer.Text, err
 	}
 	found, ok := h.find(object, "", false)
-	if !ok || len(found) > maxHandles {
+	if !ok || len(found) > maxHandles || slices.ContainsFunc(found, func(p place) bool { return a.isValue(p.path) }) {
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
