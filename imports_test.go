@@ -27,6 +27,7 @@ var below = map[string][]string{
 	".":                          {},
 	"scope":                      {},
 	"audit":                      {},
+	"internal/dotenv":            {"scope"},
 	"internal/journal":           {},
 	"vault":                      {"scope", "audit", "internal/journal"},
 	"vault/vaulttest":            {"scope", "audit", "vault", "backend/memory", "backend/kms"},
@@ -40,17 +41,22 @@ var below = map[string][]string{
 	"backend/internal/disk":      {"vault"},
 	"backend/internal/rows":      {"vault", "internal/journal"},
 	"backend/backendtest":        {"vault"},
+	"internal/front":             {"vault"},
 	"internal/egress":            {"vault", "agent/redact"},
 	"agent":                      {"scope", "vault", "agent/redact", "internal/egress"},
 	"agent/redact":               {"vault"},
+	"server":                     {"scope", "audit", "vault", "agent/redact", "internal/egress", "internal/front"},
 }
 
 // nested names the modules inside this repository, joined by go.work unless they have their own, and what each may import of
 // ours: nil is everything of the root module, and of the nested one that it lies in. What they import of others their go.mod
 // says. No package of another module, nor a test of one, may import theirs.
 var nested = map[string][]string{
-	"agent/mcp":            {"agent", "agent/redact", "vault"},
-	"audit/otelaudit":      {"audit"},
+	"agent/mcp":       {"agent", "agent/redact", "internal/front", "vault"},
+	"audit/otelaudit": {"audit"},
+	"cmd/keyward": {"agent", "agent/mcp", "agent/redact", "audit", "backend/anchor", "backend/file", "backend/kms", "backend/sqlite",
+		"internal/dotenv", "scope", "server", "server/compat", "vault"},
+	"e2e":                  {}, // it knows keyward as its clients do, from outside
 	"examples":             nil,
 	"examples/anthropic":   nil,
 	"examples/eino":        nil,
@@ -65,11 +71,13 @@ var nested = map[string][]string{
 var external = map[string]string{
 	"github.com/tink-crypto/tink-go/v2":           "keysets, AEAD, PRF, signatures",
 	"github.com/hashicorp/go-kms-wrapping/v2":     "the key at the root",
+	"github.com/hashicorp/go-envparse":            "values of dotenv files; it expands nothing",
 	"github.com/hashicorp/golang-lru/v2":          "bounded caches of sealed rows and data keys",
 	"modernc.org/sqlite":                          "the default store, without cgo",
 	"golang.org/x/mod":                            "transparency log and signed notes",
 	"golang.org/x/crypto":                         "Argon2id",
-	"golang.org/x/time":                           "the rate of an agent's tool calls",
+	"golang.org/x/time":                           "the rate of an agent's tool calls, and of a front's callers",
+	"github.com/go-json-experiment/json":          "strict JSON of the fronts: encoding/json takes duplicate keys and keys in another case. It becomes encoding/json/v2",
 	"golang.org/x/sys":                            "system calls that package syscall lacks",
 	"google.golang.org/protobuf":                  "coding of go-kms-wrapping's BlobInfo; tink-go and go-kms-wrapping bring it anyway",
 	"github.com/stretchr/testify (_test.go only)": "that redaction holds in its diffs",

@@ -4,6 +4,7 @@ package vault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -29,7 +30,11 @@ func TestAttackHosts(t *testing.T) {
 	}
 	use := func(path, method, url string) func() error {
 		return func() error {
-			return s.Use(ctx, vault.Request{Path: path, Method: method, URL: url}, func(vault.Item) error { return nil })
+			err := s.Use(ctx, vault.Request{Path: path, Method: method, URL: url}, func(vault.Item) error { return nil })
+			if told := vault.CheckURL(method, url); errors.Is(told, vault.ErrInvalid) != errors.Is(err, vault.ErrInvalid) && method+url != "" {
+				t.Errorf("%q %q: CheckURL says %v, Use %v", method, url, told, err)
+			}
+			return err
 		}
 	}
 	set("h/plain", "api.example.com")
@@ -98,6 +103,18 @@ func TestAttackHosts(t *testing.T) {
 	} {
 		bad("h/prefix", "GET", "https://api.example.com"+p)
 	}
+	ok("h/plain", "", "/")
+	ok("h/plain", "", "/any/thing%20else;p=1")
+	ok("h/prefix", "POST", "/v1/search")
+	no("h/prefix", "", "/v2")
+	no("h/prefix", "DELETE", "/v1/search")
+	for _, u := range []string{"//api.example.com/v1", "///v1", "/v1/../v2", "/v1%2fx", "/v1?q", "/v1#x", "v1", "./v1", "/v1\\x", "/" + strings.Repeat("x", 2<<10)} {
+		bad("h/prefix", "GET", u)
+	}
+	for _, path := range []string{"h/http", "h/ip"} {
+		tries = append(tries, deny("several hosts", "use", vault.ErrDenied, "which_host", use(path, "", "/v1")))
+	}
+	tries = append(tries, deny("no hosts, a path", "use", vault.ErrDenied, "no_hosts", use(attackPath, "", "/v1")))
 	for _, path := range []string{"h/plain", "h/prefix", "h/http"} {
 		tries = append(tries, deny("no URL", "use", vault.ErrDenied, "needs_url", use(path, "", "")), deny("a method alone", "use", vault.ErrInvalid, "invalid", use(path, "GET", "")))
 	}

@@ -73,6 +73,7 @@ func attackMethods(other func() string) map[string]attackRow {
 		"Thaw":       onOperator("thaw", func(o *vault.Operator) error { return o.Thaw(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
 		"Whose":      onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
 		"Tokens":     onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
+		"Log":        onOperator("log", func(o *vault.Operator) error { _, err := o.Log(ctx, ""); return err }),
 		"Keys":       onOperator("keys", func(o *vault.Operator) error { _, err := o.Keys(ctx); return err }),
 		"RotateKeys": onOperator("rotate", func(o *vault.Operator) error { return o.RotateKeys(ctx, vault.Rotation{}) }),
 		"SetRoot":    onOperator("root", func(o *vault.Operator) error { return o.SetRoot(ctx, attackRoot(1), "") }),

@@ -31,6 +31,7 @@ type plan struct {
 	version  *versionRow // the version to read
 	number   int         // its number, or that of the version that a put makes
 	numbers  []int       // the versions that a delete takes
+	dest     destination // where a use goes
 	sight    sight
 	override string // what would have refused a token, for an operator
 }
@@ -153,7 +154,7 @@ func decideRead(w view, c *call) (p plan, r *refusal) {
 		return p, r
 	}
 	if c.op.toHost {
-		r = decideHost(p.secret.hosts, c.dest)
+		p.dest, r = decideHost(p.secret.hosts, c.dest)
 	}
 	return p, r
 }
@@ -189,21 +190,28 @@ func guarded(w view, c *call, p Policy) (override string, r *refusal) {
 	return "", r
 }
 
-func decideHost(hosts []hostEntry, d destination) *refusal {
+// decideHost returns where the value goes, which a policy of one host may complete.
+func decideHost(hosts []hostEntry, d destination) (destination, *refusal) {
 	switch {
-	case d.isZero() && len(hosts) == 0:
-		return nil
-	case d.isZero():
-		return needsURL
+	case d.method == "" && len(hosts) == 0:
+		return d, nil
+	case d.method == "":
+		return d, needsURL
 	case len(hosts) == 0:
-		return noHosts
+		return d, noHosts
+	}
+	if d.host == "" {
+		var ok bool
+		if d.origin, ok = oneOrigin(hosts); !ok {
+			return d, whichHost
+		}
 	}
 	for _, h := range hosts {
 		if h.matches(d) {
-			return nil
+			return d, nil
 		}
 	}
-	return wrongHost
+	return d, wrongHost
 }
 
 // decidePut names the version that the put makes and the policy that the path has then.

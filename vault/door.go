@@ -45,6 +45,7 @@ var (
 	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadFingerprint, answer: answerWhose}
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}
+	opLog      = &operation{name: "log", check: (*call).checkNothing, decide: decideAny}
 	opKeys     = &operation{name: "keys", check: (*call).checkNothing, decide: decideAny, answer: answerKeys}
 	opArchive  = &operation{name: "archive", check: (*call).checkArchive, decide: decideArchive, load: loadArchive, apply: applyArchive}
 	opBackup   = &operation{name: "backup", check: (*call).checkNothing, decide: decideAny}

@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -16,33 +17,34 @@ import (
 // hostEntry is a parsed entry of Policy.Hosts.
 type hostEntry struct {
 	methods []string // empty: any
-	scheme  string
-	host    string
-	port    int
-	prefix  string // empty, or begins with a slash and does not end with one
+	origin
+	prefix string // empty, or begins with a slash and does not end with one
 }
 
 // destination is where a use goes, as its record shows it.
 type destination struct {
-	method string
-	scheme string
-	host   string
-	port   int
+	method string // empty: it goes nowhere
+	origin        // zero: the one of the policy
 	path   string // escaped
 }
 
-func (d destination) isZero() bool { return d.host == "" }
+// origin is a server, whatever is asked of it.
+type origin struct {
+	scheme string
+	host   string
+	port   int
+}
 
 // String is host, or host:port where the port is not the scheme's.
-func (d destination) String() string {
-	if d.isZero() || d.port == defaultPort(d.scheme) {
-		return d.host
+func (o origin) String() string {
+	if o.host == "" || o.port == defaultPort(o.scheme) {
+		return o.host
 	}
-	return d.host + ":" + strconv.Itoa(d.port)
+	return o.host + ":" + strconv.Itoa(o.port)
 }
 
 func parseHost(entry string) (hostEntry, error) {
-	e := hostEntry{scheme: "https"}
+	e := hostEntry{origin: origin{scheme: "https"}}
 	rest := entry
 	if methods, after, ok := strings.Cut(entry, " "); ok {
 		rest = after
@@ -163,6 +165,8 @@ func isURLPath(p string) bool {
 	return utf8.ValidString(plain)
 }
 
+var errURLPath = errors.New("URL: a plain path without query, fragment, dot segments or escaped slashes")
+
 // parseDestination reads the URL of a use.
 func parseDestination(method, raw string) (destination, error) {
 	if method == "" {
@@ -177,12 +181,17 @@ func parseDestination(method, raw string) (destination, error) {
 	d := destination{method: method}
 	var rest string
 	switch {
+	case raw[0] == '/' && !strings.HasPrefix(raw, "//"):
+		if d.path = raw; !isURLPath(d.path) {
+			return destination{}, errURLPath
+		}
+		return d, nil
 	case strings.HasPrefix(raw, "https://"):
 		d.scheme, rest = "https", raw[len("https://"):]
 	case strings.HasPrefix(raw, "http://"):
 		d.scheme, rest = "http", raw[len("http://"):]
 	default:
-		return d, fmt.Errorf("URL: https:// or http://, in lower case")
+		return d, fmt.Errorf("URL: https:// or http://, in lower case, or a path")
 	}
 	authority := rest
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -193,13 +202,50 @@ func parseDestination(method, raw string) (destination, error) {
 		return destination{}, fmt.Errorf("URL: %w", err)
 	}
 	if !isURLPath(d.path) {
-		return destination{}, fmt.Errorf("URL: a plain path without query, fragment, dot segments or escaped slashes")
+		return destination{}, errURLPath
 	}
 	return d, nil
 }
 
+// CheckURL returns nil if Use takes a request with this method (GET if empty) and URL, before any policy is asked; else ErrInvalid and
+// what is wrong, without the URL.
+func CheckURL(method, url string) error {
+	if _, err := parseDestination(method, url); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
 func (e hostEntry) matches(d destination) bool {
-	return e.scheme == d.scheme && e.host == d.host && e.port == d.port &&
+	return e.origin == d.origin &&
 		(len(e.methods) == 0 || slices.Contains(e.methods, d.method)) &&
 		(d.path == e.prefix || strings.HasPrefix(d.path, e.prefix+"/"))
+}
+
+// Origin returns the scheme and host that all of p.Hosts name, as in "https://api.example.com" or "http://127.0.0.1:8080". It is empty
+// if they name several, or if there are none.
+func (p Policy) Origin() string {
+	var hosts []hostEntry
+	for _, h := range p.Hosts {
+		e, err := parseHost(h)
+		if err != nil {
+			return ""
+		}
+		hosts = append(hosts, e)
+	}
+	o, ok := oneOrigin(hosts)
+	if !ok {
+		return ""
+	}
+	return o.scheme + "://" + o.String()
+}
+
+func oneOrigin(hosts []hostEntry) (o origin, ok bool) {
+	for i, h := range hosts {
+		if i > 0 && h.origin != o {
+			return origin{}, false
+		}
+		o = h.origin
+	}
+	return o, len(hosts) > 0
 }

@@ -75,6 +75,15 @@ func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, err
 	return c.token, nil
 }
 
+// Log returns the log for whoever holds the operator's credential: that it is asked for is decided and recorded, what is then read
+// is not.
+func (o *Operator) Log(ctx context.Context, reason string) (*Log, error) {
+	if err := o.do(ctx, &call{op: opLog, by: o.session, req: Request{Reason: reason}}); err != nil {
+		return nil, err
+	}
+	return &Log{o.core}, nil
+}
+
 // Keys returns the agent keys and remote operators, the first to expire first. Those revoked or expired are among them.
 func (o *Operator) Keys(ctx context.Context) ([]Key, error) {
 	return answer[[]Key](ctx, o.session, &call{op: opKeys, by: o.session})

@@ -35,6 +35,9 @@ func (c *call) writeRecord() {
 	if c.malformed == nil {
 		r.Path, r.Version, r.Target = c.req.Path, c.req.Version, c.target
 		r.Method, r.Host = c.dest.method, c.dest.String()
+		if c.plan.dest.host != "" {
+			r.Host = c.plan.dest.String()
+		}
 		if c.plan.number != 0 {
 			r.Version = c.plan.number
 		}

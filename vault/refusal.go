@@ -43,6 +43,7 @@ var (
 	needsApproval = &refusal{"tier", ErrDenied, "the tier of the path needs an approval"}
 	noHosts       = &refusal{"no_hosts", ErrDenied, "the path has no hosts, so it is not for HTTP; an operator sets Policy.Hosts with SetPolicy"}
 	wrongHost     = &refusal{"host", ErrDenied, "the policy of the path names no such method, host and path"}
+	whichHost     = &refusal{"which_host", ErrDenied, "the path has several hosts; say to which: Request.URL with scheme and host"}
 	needsURL      = &refusal{"needs_url", ErrDenied, "the path has hosts; set Request.URL to where the value goes"}
 	conflict      = &refusal{"version", ErrConflict, takenHint}
 	unsettled     = &refusal{"unsettled", ErrConflict, "the path or the keys kept changing while this was decided; retry"}

@@ -29,7 +29,7 @@ type Request struct {
 	Reason   string            // free text for the record, at most 1 KiB
 	Call     string            // the tool call or request it belongs to, at most 128 bytes
 	Method   string            // for Use with URL; GET if empty
-	URL      string            // for Use: where the value goes. No query, no userinfo, no fragment
+	URL      string            // for Use: where the value goes. No query, no userinfo, no fragment. A path alone: at Policy.Origin
 	Metadata map[string]string // at most 32 keys and 4 KiB, in the clear
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/keyward-go/keyward/internal/front"
 )
 
 // visit is one request of one agent.
@@ -36,6 +38,7 @@ func foundDead(ctx context.Context) {
 type answer struct {
 	http.ResponseWriter
 	visit *visit
+	asked *http.Request
 	began bool
 	away  bool
 }
@@ -50,10 +53,10 @@ func (w *answer) WriteHeader(code int) {
 	w.began = true
 	if w.visit.dead.Load() {
 		w.away = true
-		turnAway(w.ResponseWriter, http.StatusUnauthorized, true)
+		turnAway(w.ResponseWriter, w.asked, http.StatusUnauthorized)
 		return
 	}
-	seal(w.Header())
+	front.Seal(w.Header())
 	w.ResponseWriter.WriteHeader(code)
 }
 
@@ -67,26 +70,17 @@ func (w *answer) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-func seal(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-}
-
 var turnedAway = map[int]string{
 	http.StatusUnauthorized:       "This server wants a live token of its vault: Authorization: Bearer kw_tok_…",
 	http.StatusForbidden:          "This server does not serve this host or origin.",
 	http.StatusServiceUnavailable: "The vault cannot answer now.",
 }
 
-// turnAway answers with a constant text. RFC 6750: who presented nothing is not told that it was invalid.
-func turnAway(w http.ResponseWriter, code int, presented bool) {
-	seal(w.Header())
+// turnAway answers with a constant text.
+func turnAway(w http.ResponseWriter, r *http.Request, code int) {
+	front.Seal(w.Header())
 	if code == http.StatusUnauthorized {
-		challenge := `Bearer realm="keyward"`
-		if presented {
-			challenge += `, error="invalid_token"`
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
+		front.Challenge(w.Header(), r)
 	}
 	http.Error(w, turnedAway[code], code)
 }

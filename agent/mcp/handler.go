@@ -7,15 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/keyward-go/keyward/agent"
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -26,12 +25,11 @@ var kinds = []string{"get_secret", "http_request", "list_secrets"}
 type Config struct {
 	// Session gives the vault as the holder of a token sees it: the method Session of a *vault.Vault. Required.
 	Session func(tok vault.Token, from netip.Addr) *vault.Session
-	// Hosts are the names and addresses, without a port, by which clients call this server. Empty: localhost, 127.0.0.1 and
-	// ::1. A request for any other is refused, so that no web page reaches the server under a name of its own.
-	Hosts []string
-	// Origins are those whose pages may call, as in "https://console.example.com". Requests without an Origin come from
-	// programs and are not concerned.
-	Origins []string
+	// Hosts, Origins and Proxies say whom the handler serves: the names, without a port, by which clients call it (empty:
+	// localhost, 127.0.0.1 and ::1), the origins whose pages may call ("https://console.example.com"; programs send none), and
+	// the networks of proxies whose X-Forwarded-For is believed. Anything else is refused.
+	Hosts, Origins []string
+	Proxies        []netip.Prefix
 	// Tools are the kinds that agents are shown. Empty: get_secret, http_request and list_secrets.
 	Tools []string
 	// Options are those of every agent.
@@ -43,9 +41,9 @@ type Config struct {
 // NewHandler returns a handler that serves the agents of a vault over streamable HTTP, on one path for all: stateless, and
 // with answers in JSON. It keeps, for each token and the address that it comes from, its rate and the values that it has
 // touched, until it is dead; at most 1,024 grants, and 16 of each counted with its narrowings. The address is that of the
-// connection: a header that names another is not believed. Errors: vault.ErrInvalid.
+// connection, unless that is a proxy's which Config names. Errors: vault.ErrInvalid.
 func NewHandler(cfg Config) (http.Handler, error) {
-	h := &handler{cfg: cfg, origins: http.NewCrossOriginProtection(), known: newKnown()}
+	h := &handler{cfg: cfg, known: newKnown()}
 	if cfg.Session == nil {
 		return nil, fmt.Errorf("mcp: %w: Config.Session is required: the method Session of a vault", vault.ErrInvalid)
 	}
@@ -53,19 +51,9 @@ func NewHandler(cfg Config) (http.Handler, error) {
 	if len(cfg.Tools) == 0 {
 		h.cfg.Tools = slices.Clone(kinds)
 	}
-	h.cfg.Hosts = slices.Clone(cfg.Hosts)
-	if len(cfg.Hosts) == 0 {
-		h.cfg.Hosts = []string{"localhost", "127.0.0.1", "::1"}
-	}
-	for i, name := range h.cfg.Hosts {
-		if name != hostname(name) || name == "" || strings.ContainsAny(name, "/*@ ") {
-			return nil, fmt.Errorf("mcp: %w: Config.Hosts %d: a lower-case name or an address, without a port", vault.ErrInvalid, i)
-		}
-	}
-	for _, o := range cfg.Origins {
-		if err := h.origins.AddTrustedOrigin(o); err != nil {
-			return nil, fmt.Errorf("mcp: %w: Config.Origins: %w", vault.ErrInvalid, err)
-		}
+	var err error
+	if h.guard, err = front.NewGuard(cfg.Hosts, cfg.Origins, cfg.Proxies); err != nil {
+		return nil, fmt.Errorf("mcp: %w", err)
 	}
 	for _, kind := range h.cfg.Tools {
 		if !slices.Contains(kinds, kind) {
@@ -83,24 +71,17 @@ func NewHandler(cfg Config) (http.Handler, error) {
 }
 
 type handler struct {
-	cfg     Config
-	origins *http.CrossOriginProtection
-	known   *known
-	sdk     http.Handler
+	cfg   Config
+	guard *front.Guard
+	known *known
+	sdk   http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var from netip.Addr // a Unix socket's is none
-	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		from = a.Addr()
-	}
-	bearer := bearerOf(r)
+	from, bearer := h.guard.From(r), front.Bearer(r)
 	s := h.cfg.Session(vault.NewToken(bearer), from)
 	switch {
-	case !slices.Contains(h.cfg.Hosts, hostname(r.Host)):
-		h.refuse(w, r, s, http.StatusForbidden)
-		return
-	case h.foreign(r):
+	case !h.guard.Serves(r):
 		h.refuse(w, r, s, http.StatusForbidden)
 		return
 	case bearer == "":
@@ -110,16 +91,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := h.admit(r.Context(), s, bearer, from)
 	switch {
 	case errors.Is(err, errRecorded):
-		turnAway(w, http.StatusUnauthorized, true)
+		turnAway(w, r, http.StatusUnauthorized)
 	case errors.Is(err, vault.ErrDenied), errors.Is(err, vault.ErrInvalid):
 		h.refuse(w, r, s, http.StatusUnauthorized)
 	case err != nil:
 		h.cfg.Log.Error("a request could not be admitted", "cause", err)
-		turnAway(w, http.StatusServiceUnavailable, true)
+		turnAway(w, r, http.StatusServiceUnavailable)
 	default:
+		asked := r
 		r = r.Clone(context.WithValue(r.Context(), visitKey{}, v))
 		r.Header.Del("Authorization") // not for whatever comes behind
-		h.sdk.ServeHTTP(&answer{ResponseWriter: w, visit: v}, r)
+		h.sdk.ServeHTTP(&answer{ResponseWriter: w, visit: v, asked: asked}, r)
 		if v.dead.Load() {
 			h.known.forget(v.who)
 		}
@@ -132,36 +114,5 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, s *vault.Sessio
 	if !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid) {
 		h.cfg.Log.Error("a refusal could not be recorded", "cause", err)
 	}
-	turnAway(w, code, r.Header.Get("Authorization") != "")
-}
-
-// foreign says whether a page of another origin sends the request. The check of net/http lets methods pass that change
-// nothing; here none is served.
-func (h *handler) foreign(r *http.Request) bool {
-	post := *r
-	post.Method = http.MethodPost
-	return h.origins.Check(&post) != nil
-}
-
-// bearerOf returns the text of the one bearer that r carries, or "".
-func bearerOf(r *http.Request) string {
-	headers := r.Header.Values("Authorization")
-	if len(headers) != 1 {
-		return ""
-	}
-	scheme, text, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(text)
-}
-
-// hostname is a Host without its port.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		host = host[1 : len(host)-1]
-	}
-	return strings.ToLower(host)
+	turnAway(w, r, code)
 }

@@ -25,8 +25,6 @@ type quietStringer struct{}
 func (quietStringer) String() string             { return plain }
 func (quietStringer) Format(s fmt.State, _ rune) { io.WriteString(s, "quiet") }
 
-type quietJSON struct{ Inner quiet }
-
 type named string
 type bytesOf []byte
 

@@ -9,11 +9,13 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/keyward-go/keyward/agent/redact"
 )
 
 // answer makes resp, what came back for a copy of req, the answer to req: masked and bounded. end is called when its
 // body has ended or is closed. On an error the body is closed.
-func (e *Engine) answer(resp *http.Response, req *http.Request, limits Limits, end ending) error {
+func answer(resp *http.Response, req *http.Request, mask *redact.Redactor, limits Limits, end ending) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		resp.Body.Close()
 		return errSwitched
@@ -26,18 +28,18 @@ func (e *Engine) answer(resp *http.Response, req *http.Request, limits Limits, e
 	}
 	resp.Request = req
 	resp.TLS = nil // nobody needs it, and it holds keys of the session
-	resp.Status = e.redactor.String(resp.Status)
-	e.redactor.Header(resp.Header)
-	e.redactor.Header(resp.Trailer)
+	resp.Status = mask.String(resp.Status)
+	mask.Header(resp.Header)
+	mask.Header(resp.Trailer)
 	if req.Method != http.MethodHead && resp.ContentLength != 0 {
 		resp.ContentLength = -1 // what is masked has another length
 		resp.Header.Del("Content-Length")
 	}
-	b := &body{engine: e, upstream: resp.Body, resp: resp, end: end.now, left: -1}
+	b := &body{mask: mask, upstream: resp.Body, resp: resp, end: end.now, left: -1}
 	if limits.Body > 0 && !isStream(resp.Header) {
 		b.left = limits.Body
 	}
-	b.masked = e.redactor.Reader(struct {
+	b.masked = mask.Reader(struct {
 		io.Reader
 		io.Closer
 	}{readerFunc(b.readUpstream), resp.Body})
@@ -57,7 +59,7 @@ func isStream(h http.Header) bool {
 
 // body is the body of an answer, on its way to the caller.
 type body struct {
-	engine   *Engine
+	mask     *redact.Redactor
 	resp     *http.Response
 	upstream io.ReadCloser
 	masked   io.ReadCloser
@@ -75,7 +77,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case io.EOF, context.Canceled, context.DeadlineExceeded: // as net/http returns them: httputil.ReverseProxy compares
 		return n, err
 	}
-	return n, b.engine.hide(err)
+	return n, hide(err, b.mask)
 }
 
 // Close ends the request. What the upstream still sends is not read.
@@ -83,14 +85,14 @@ func (b *body) Close() error {
 	err := b.masked.Close()
 	b.end()
 	if err != nil {
-		return b.engine.hide(err)
+		return hide(err, b.mask)
 	}
 	return nil
 }
 
 // readUpstream reads what is not masked yet. Whenever it has, the trailers may be there: the caller can see them at once.
 func (b *body) readUpstream(p []byte) (int, error) {
-	defer func() { b.engine.redactor.Header(b.resp.Trailer) }()
+	defer func() { b.mask.Header(b.resp.Trailer) }()
 	switch {
 	case b.left < 0:
 		return b.upstream.Read(p)

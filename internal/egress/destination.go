@@ -21,7 +21,7 @@ func destination(req *http.Request) (to, method string) {
 		method = http.MethodGet
 	}
 	u := req.URL
-	if u == nil || u.Opaque != "" || u.Host == "" || req.Host != "" && req.Host != u.Host || u.Path != "" && u.Path[0] != '/' ||
+	if u == nil || u.Opaque != "" || (u.Host == "") != (u.Scheme == "") || req.Host != "" && req.Host != u.Host || u.Path != "" && u.Path[0] != '/' ||
 		method == http.MethodConnect || method == http.MethodTrace || req.Header.Get("Upgrade") != "" ||
 		len(req.Header["Connection"]) > 0 && !closes(req.Header["Connection"]) || hasAny(req.Header, overrides) {
 		return refused, method

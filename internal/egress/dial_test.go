@@ -25,8 +25,8 @@ func (b bed) named(t testing.TB, h http.HandlerFunc, networks []netip.Prefix, an
 	t.Cleanup(s.Close)
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	names := &names{answers: answers}
-	b.dialers.roots = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	b.dialers.resolver = names.resolver(t)
+	b.pool.roots = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	b.pool.resolver = names.resolver(t)
 	t.Cleanup(b.CloseIdle)
 	b.policy(t, vault.Policy{Hosts: []string{"example.com:" + port}, Networks: networks})
 	return "https://example.com:" + port, names.next
@@ -114,7 +114,7 @@ func TestPools(t *testing.T) {
 	if _, _, err := get(t, b.client(), url); err == nil {
 		t.Error("a connection was used that the policy forbids")
 	}
-	var d dialers
+	var d Pool
 	first := d.of(loopback)
 	if first.Proxy != nil {
 		t.Error("there is a proxy")
@@ -123,10 +123,10 @@ func TestPools(t *testing.T) {
 	if d.of(same) == first || d.of([]netip.Prefix{same[1], same[0]}) != d.of(same) || d.of(loopback) != first {
 		t.Error("pools are not by the set of networks")
 	}
-	for i := range 3 * maxPools {
+	for i := range 3 * maxSets {
 		d.of([]netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)})
 	}
-	if len(d.pools) != maxPools {
-		t.Errorf("%d pools", len(d.pools))
+	if len(d.sets) != maxSets {
+		t.Errorf("%d pools", len(d.sets))
 	}
 }

@@ -148,8 +148,8 @@ func TestGoAway(t *testing.T) {
 		}
 		io.WriteString(c, frame(7, 0, "\x00\x00\x00\x01"+"\x00\x00\x00\x02"+"your key: "+canary)) // GOAWAY, with an error
 	}()
-	b.dialers.roots = x509.NewCertPool()
-	b.dialers.roots.AddCert(pair.Certificate())
+	b.pool.roots = x509.NewCertPool()
+	b.pool.roots.AddCert(pair.Certificate())
 	b.policy(t, vault.Policy{Hosts: []string{l.Addr().String()}, Networks: loopback})
 	_, _, err = get(t, b.client(), "https://"+l.Addr().String())
 	clean(t, "the error", fmt.Sprint(err))

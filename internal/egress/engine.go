@@ -4,10 +4,10 @@ package egress
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/keyward-go/keyward/agent/redact"
@@ -16,9 +16,17 @@ import (
 
 // Engine sends the requests of one session. It is safe for concurrent use.
 type Engine struct {
-	session  *vault.Session
-	redactor *redact.Redactor
-	dialers  dialers
+	session *vault.Session
+	pool    *Pool
+	masking Masking
+}
+
+// Masking returns what an answer is masked with, which knows the value of it.
+type Masking func(it vault.Item) (*redact.Redactor, error)
+
+// Remember masks with r, which it has learn each value that is applied.
+func Remember(r *redact.Redactor) Masking {
+	return func(it vault.Item) (*redact.Redactor, error) { return r, r.Add(it.Value) }
 }
 
 // Use says for which credential a request is sent, and why.
@@ -34,9 +42,9 @@ type Limits struct {
 	Header time.Duration // until the header is there
 }
 
-// New returns an engine that remembers in r what it has applied. roots are the authorities of upstreams; nil: the system's.
-func New(s *vault.Session, r *redact.Redactor, roots *x509.CertPool) *Engine {
-	return &Engine{session: s, redactor: r, dialers: dialers{roots: roots}}
+// New returns an engine. Others may share its pool.
+func New(s *vault.Session, p *Pool, m Masking) *Engine {
+	return &Engine{session: s, pool: p, masking: m}
 }
 
 // Transport returns the engine as the transport of an http.Client: every redirect comes here again.
@@ -54,7 +62,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.
 func (t transport) CloseIdleConnections() { t.engine.CloseIdle() }
 
-// Do sends one request: one pass through the door. Like a transport it follows no redirect, closes the body of req in any case,
+// Do sends one request: one pass through the door. A URL that is a path alone is at the one host of the policy. Like a transport it follows no redirect, closes the body of req in any case,
 // and changes nothing else of req. Errors: those of vault.Session.Use, *Error for all that went wrong behind the door.
 func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 	sent := false
@@ -68,7 +76,8 @@ func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 	err := e.session.Use(req.Context(), vault.Request{
 		Path: u.Path, Reason: u.Reason, Call: u.Call, Metadata: u.Metadata, Method: method, URL: to,
 	}, func(it vault.Item) error {
-		if err := e.redactor.Add(it.Value); err != nil {
+		mask, err := e.masking(it)
+		if err != nil {
 			return err
 		}
 		ctx, end := bare(req.Context(), u.Limits.Header)
@@ -77,18 +86,21 @@ func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 			end.now()
 			return fmt.Errorf("egress: the value of %s: %w", u.Path, err)
 		}
+		if out.URL.Host == "" { // as the door has completed it
+			out.URL.Scheme, out.URL.Host, _ = strings.Cut(it.Policy.Origin(), "://")
+		}
 		sent = true
-		resp, err = e.dialers.of(it.Policy.Networks).RoundTrip(out)
+		resp, err = e.pool.of(it.Policy.Networks).RoundTrip(out)
 		end.stopTimer()
 		if err == nil {
-			err = e.answer(resp, req, u.Limits, end)
+			err = answer(resp, req, mask, u.Limits, end)
 		}
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errSlow) {
 				err = errSlow
 			}
 			end.now()
-			return e.hide(err)
+			return hide(err, mask)
 		}
 		return nil
 	})
@@ -99,4 +111,4 @@ func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 }
 
 // CloseIdle closes the connections that are not in use.
-func (e *Engine) CloseIdle() { e.dialers.closeIdle() }
+func (e *Engine) CloseIdle() { e.pool.CloseIdle() }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/keyward-go/keyward/agent/redact"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -38,8 +39,8 @@ func (e *Error) Unwrap() []error { return e.is }
 const maxText = 1 << 10
 
 // hide makes an Error of err, of which nothing else is left.
-func (e *Engine) hide(err error) error {
-	out := &Error{text: "egress: " + e.masked(err.Error())}
+func hide(err error, mask *redact.Redactor) error {
+	out := &Error{text: "egress: " + masked(err.Error(), mask)}
 	var net interface{ Timeout() bool }
 	out.timeout = errors.Is(err, errSlow) || errors.As(err, &net) && net.Timeout()
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, vault.ErrInvalid, ErrTooLong} {
@@ -52,9 +53,9 @@ func (e *Engine) hide(err error) error {
 
 // masked returns the text of an error, masked. What net/http quotes it writes as Go does, which is no form that the redactor
 // knows: where undoing that would show a value, nothing of the text is told.
-func (e *Engine) masked(text string) string {
-	text = e.redactor.String(text)
-	if plain := unquoted(text); e.redactor.String(plain) != plain {
+func masked(text string, mask *redact.Redactor) string {
+	text = mask.String(text)
+	if plain := unquoted(text); mask.String(plain) != plain {
 		return "the upstream's answer is malformed, and holds the value"
 	}
 	if len(text) > maxText {

@@ -32,11 +32,13 @@ const (
 type bed struct {
 	*vault.Vault
 	*Engine
+	redactor *redact.Redactor
 }
 
 func newBed(t testing.TB) bed {
 	v := vaulttest.Open(t, map[string]string{path: canary})
-	return bed{v, New(vaulttest.Session(t, v, "researcher", "secrets:use:production/search/*"), new(redact.Redactor), nil)}
+	r := new(redact.Redactor)
+	return bed{v, New(vaulttest.Session(t, v, "researcher", "secrets:use:production/search/*"), NewPool(nil), Remember(r)), r}
 }
 
 func (b bed) policy(t testing.TB, p vault.Policy) {

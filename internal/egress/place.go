@@ -42,11 +42,11 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 }
 
 // notForwarded are headers of the caller that do not go out: credentials of another kind, what is between two hops only, what
-// net/http writes itself (it leaves out only the usual spelling: in another one, there would be two), and encodings that could
-// not be masked.
+// net/http writes itself (it leaves out only the usual spelling: in another one, there would be two), and what
+// would have the answer come in a form that cannot be masked: encoded, or in parts of the caller's choice.
 var notForwarded = []string{
 	"authorization", "proxy-authorization", "proxy-connection", "connection", "keep-alive", "te", "trailer", "upgrade",
-	"host", "content-length", "transfer-encoding", "accept-encoding",
+	"host", "content-length", "transfer-encoding", "accept-encoding", "range", "if-range",
 }
 
 // drop removes the headers of these names, which are in lower case, in every spelling: a map may hold more than one.

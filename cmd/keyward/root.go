@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// Environment variables.
+const (
+	storeEnv = "KEYWARD_STORE"
+	rootEnv  = "KEYWARD_ROOT"
+	tokenEnv = "KEYWARD_TOKEN"
+)
+
+// Groups of commands, as the help shows them.
+const (
+	begin  = "begin"
+	secret = "secret"
+	agents = "agents"
+	alarm  = "alarm"
+	keep   = "keep"
+	front  = "front"
+)
+
+const welcome = `keyward keeps the credentials of AI agents in a vault, lends them for what a token allows, and records every use.
+
+To begin:
+
+  keyward init                                            # a vault and its root key
+  keyward set production/search/key --host api.tavily.com # asks for the value
+  keyward token issue --agent researcher --scope 'secrets:use:production/search/*'`
+
+// newRootCommand returns the whole command line.
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "keyward",
+		Short:         "Keep the credentials of AI agents",
+		Long:          welcome,
+		SilenceErrors: true, // execute prints them
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no such command; keyward --help lists them")
+			}
+			_, err := fmt.Fprintln(a.out, welcome+"\n\nkeyward --help lists all commands, keyward COMMAND --help says how one is used.")
+			return err
+		},
+	}
+	root.SetFlagErrorFunc(flagError)
+	f := root.PersistentFlags()
+	f.StringVar(&a.store, "store", "", "the vault: `sqlite:PATH`, file:PATH or a path (or $"+storeEnv+"; else ~/.local/share/keyward/vault.db)")
+	f.StringVar(&a.root, "root", "", "its root key: `file:PATH`, or the word passphrase to be asked for one (or $"+rootEnv+"; else ~/.config/keyward/root.key)")
+	f.StringVar(&a.as, "as", "", "your `NAME` in the records (else your login)")
+	f.StringVar(&a.reason, "reason", "", "why, for the records: a `TEXT`")
+	f.BoolVar(&a.json, "json", false, "print JSON")
+
+	root.AddGroup(
+		&cobra.Group{ID: begin, Title: "Begin:"},
+		&cobra.Group{ID: secret, Title: "Secrets:"},
+		&cobra.Group{ID: agents, Title: "Agents:"},
+		&cobra.Group{ID: alarm, Title: "When something leaked:"},
+		&cobra.Group{ID: keep, Title: "Log and upkeep:"},
+		&cobra.Group{ID: front, Title: "For other processes:"},
+	)
+	add := func(group string, c *cobra.Command) {
+		c.GroupID = group
+		root.AddCommand(c)
+	}
+	add(begin, newInitCommand(a))
+	add(secret, newSetCommand(a))
+	add(secret, newGetCommand(a))
+	add(secret, newListCommand(a))
+	add(secret, newVersionsCommand(a))
+	add(secret, newPolicyCommand(a))
+	add(secret, newDeleteCommand(a))
+	add(secret, newImportCommand(a))
+	add(secret, newExportCommand(a))
+	add(agents, newTokenCommand(a))
+	add(agents, newRunCommand(a))
+	add(agents, newAgentCommand(a))
+	add(agents, newOperatorCommand(a))
+	add(alarm, newWhoseCommand(a))
+	add(alarm, newFreezeCommand(a))
+	add(alarm, newThawCommand(a))
+	add(front, newServeCommand(a))
+	add(front, newMCPCommand(a))
+	return root
+}
+
+// execute runs the command line and returns the exit code.
+func execute(ctx context.Context, a *app, args []string) int {
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	text, code := a.explain(err)
+	if text != "" {
+		fmt.Fprintf(a.err, "keyward: %s\n", plain(text))
+	}
+	return code
+}

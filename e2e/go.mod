@@ -1,0 +1,3 @@
+module github.com/keyward-go/keyward/e2e
+
+go 1.26.0

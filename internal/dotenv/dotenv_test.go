@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dotenv
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for name, tt := range map[string]struct{ line, want string }{
+		"plain":                 {`K=abc`, "abc"},
+		"export":                {`export K=abc`, "abc"},
+		"a key named export":    {`export =x`, "x"},
+		"space around":          {" \tK = abc \t", "abc"},
+		"space inside":          {`K=a b  c`, "a b  c"},
+		"comment":               {`K=abc # def`, "abc"},
+		"comment behind a tab":  {"K='abc'\t# def", "\x00"},
+		"carriage return":       {"K=abc\r", "abc"},
+		"empty":                 {`K=`, ""},
+		"empty, quoted":         {`K=""`, ""},
+		"only a comment":        {`K= # later`, ""},
+		"dollar":                {`K=a$HOME${X}$(id)` + "`id`", "a$HOME${X}$(id)`id`"},
+		"backslash":             {`K=a\nb`, `a\nb`},
+		"equals sign":           {`K=YWJj==`, "YWJj=="},
+		"single":                {`K='a # "b" \n $X '`, `a # "b" \n $X `},
+		"double":                {`K="a # 'b' $X "`, `a # 'b' $X `},
+		"escapes":               {`K="\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"`, "\"\\/\b\f\n\r\té😀"},
+		"pieces":                {`K='a'"b"c`, "abc"},
+		"not ASCII":             {`K=clé`, "clé"},
+		"not ASCII, comment":    {`K=clé # x`, "\x00"},
+		"not ASCII, in between": {`K='clés' # x`, "clés"},
+		"replacement, written":  {"K=a\ufffd", "a\ufffd"},
+
+		"no equals sign":   {`K abc`, "\x00"},
+		"no key":           {`=abc`, "\x00"},
+		"slash":            {`a/b=abc`, "\x00"},
+		"dots":             {`..=abc`, "\x00"},
+		"space in a key":   {`a b=abc`, "\x00"},
+		"long key":         {strings.Repeat("k", 65) + `=abc`, "\x00"},
+		"hash":             {`K=abc#def`, "\x00"},
+		"hash at once":     {`K=#abc`, "\x00"},
+		"hash behind":      {`K='abc'#def`, "\x00"},
+		"open double":      {`K="abc`, "\x00"},
+		"open single":      {`K='abc`, "\x00"},
+		"open escape":      {`K="abc\`, "\x00"},
+		"unknown escape":   {`K="abc\$"`, "\x00"},
+		"half a pair":      {`K="abc\ud800"`, "\x00"},
+		"wrong other half": {`K="abc\ud800\u0041"`, "\x00"},
+		"tab":              {"K='abc\tdef'", "\x00"},
+		"zero":             {"K=abc\x00", "\x00"},
+		"not UTF-8":        {"K=abc\xff", "\x00"},
+		"long line":        {"K=" + strings.Repeat("x", maxLine-1), "\x00"},
+		"longest line":     {"K=" + strings.Repeat("x", maxLine-2), strings.Repeat("x", maxLine-2)},
+		"byte order mark":  {"\ufeffK=abc", "\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(strings.NewReader(tt.line + "\n"))
+			switch {
+			case tt.want == "\x00" && err == nil:
+				t.Errorf("%d entries, want an error", len(got))
+			case tt.want == "\x00" && (strings.Contains(err.Error(), "abc") || strings.Contains(err.Error(), "def")):
+				t.Errorf("the error quotes the value: %v", err)
+			case tt.want == "\x00":
+			case err != nil || len(got) != 1 || got[0].Value != tt.want:
+				t.Errorf("%+v, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestBadLines: every bad line is named, by number and key, and none by what it holds.
+func TestBadLines(t *testing.T) {
+	_, err := Parse(strings.NewReader(`# keys
+GOOD=canary
+canary
+
+OPEN_AI='canary'#canary
+GOOD=canary2
+a/canary=x
+PEM="-----BEGIN-----
+canaryMIIE=#=
+-----END-----"
+`))
+	const want = `line 3: it has no =
+line 5, OPEN_AI: a # in the value: put the value in single quotes, or a space in front of a comment
+line 6, GOOD: the key stands on line 2 already
+line 7: the key is not one segment of a path: 1 to 64 of A-Z a-z 0-9 . _ - and not only dots
+line 8, PEM: a quote is not closed: a value ends on its line, so write \n inside of double quotes
+line 9: a # in the value: put the value in single quotes, or a space in front of a comment
+line 10: it has no =`
+	if fmt.Sprint(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	line := "# " + strings.Repeat("x", 61) + "\n" // 64 bytes
+	full := strings.Repeat(line, maxFile/len(line))
+	if _, err := Parse(strings.NewReader(full)); err != nil {
+		t.Errorf("1 MiB: %v", err)
+	}
+	if _, err := Parse(strings.NewReader(full + "\n")); err == nil {
+		t.Error("more than 1 MiB is taken")
+	}
+	if _, err := Parse(failing{}); !errors.Is(err, errRead) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+var errRead = errors.New("read")
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errRead }
+
+func TestFormat(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                  "K=\n",
+		"tvly-abc_1":        "K=tvly-abc_1\n",
+		"a$b #c":            "K='a$b #c'\n",
+		" a":                "K=' a'\n",
+		"it's\n\"\\\t\x00é": `K="it's\n\"\\\u0009\u0000é"` + "\n",
+		"clé":               "K='clé'\n",
+		"a\ufffdb":          "K='a\ufffdb'\n",
+	} {
+		if got, err := Format("K", value); got != want || err != nil {
+			t.Errorf("%q: %s, %v; want %s", value, got, err, want)
+		}
+	}
+	for name, e := range map[string]Entry{
+		"key": {Key: "a/b", Value: "x"}, "not UTF-8": {Key: "K", Value: "abc\xff"}, "long": {Key: "K", Value: strings.Repeat("x", maxLine)},
+	} {
+		if _, err := Format(e.Key, e.Value); err == nil {
+			t.Errorf("%s is formatted", name)
+		}
+	}
+}
+
+// FuzzParse: what Parse takes, Format writes such that Parse reads the same; and what Format writes of any value, Parse reads.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"K=abc\nexport L='x y' # z", `K="\ud83d\ude00\n"`, "K=clé # x", "K=a#b", "K='a\nb'", "=\n\n#", "K=\"\\u00\"", "a.b-c=\ufffd\r\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		roundTrip(t, Entry{Key: "K", Value: text})
+		entries, err := Parse(strings.NewReader(text))
+		if err != nil && entries != nil {
+			t.Error("entries beside an error")
+		}
+		for _, e := range entries {
+			roundTrip(t, e)
+		}
+	})
+}
+
+func roundTrip(t *testing.T, e Entry) {
+	t.Helper()
+	line, err := Format(e.Key, e.Value)
+	if err != nil {
+		return
+	}
+	again, err := Parse(strings.NewReader(line))
+	if err != nil || len(again) != 1 || again[0].Key != e.Key || again[0].Value != e.Value {
+		t.Errorf("%+v was written as %q and read as %+v, %v", e, line, again, err)
+	}
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// Vault is what a front needs of a vault. A *vault.Vault has it.
+type Vault interface {
+	Session(tok vault.Token, from netip.Addr) *vault.Session
+	Remote(cred vault.Token, from netip.Addr) *vault.Operator
+}
+
+// Config is server.Config, which says what its fields mean.
+type Config struct {
+	Vault   Vault
+	Hosts   []string
+	Origins []string
+	Proxies []netip.Prefix
+	Rate    float64
+	Burst   int
+	Log     *slog.Logger
+}
+
+// Front admits requests to a vault. It is safe for concurrent use.
+type Front struct {
+	*Guard
+	Log    *slog.Logger // never nil
+	vault  Vault
+	limits *limits
+}
+
+// New returns a Front. Errors: vault.ErrInvalid.
+func New(cfg Config) (*Front, error) {
+	if cfg.Vault == nil {
+		return nil, fmt.Errorf("%w: Config.Vault is required", vault.ErrInvalid)
+	}
+	if cfg.Rate < 0 || cfg.Burst < 0 {
+		return nil, fmt.Errorf("%w: Config.Rate and Burst are above zero", vault.ErrInvalid)
+	}
+	guard, err := NewGuard(cfg.Hosts, cfg.Origins, cfg.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Front{guard, cfg.Log, cfg.Vault, newLimits(cfg.Rate, cfg.Burst)}, nil
+}
+
+// Caller is who sends a request: the vault as its bearer sees it.
+type Caller struct {
+	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
+	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
+	IsOp     bool            // the bearer is to be an operator's
+}
+
+// Caller returns who sends r with this bearer. Nothing is looked up.
+func (f *Front) Caller(r *http.Request, bearer string) Caller {
+	tok, from := vault.NewToken(bearer), f.From(r)
+	return Caller{f.vault.Session(tok, from), f.vault.Remote(tok, from), strings.HasPrefix(bearer, "kw_op_")}
+}
+
+// Refusal is what a front itself answers: the vault was not asked for anything.
+type Refusal struct {
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter int // seconds; zero: it says nothing
+}
+
+var (
+	notServed = &Refusal{http.StatusForbidden, "denied", "this server does not serve this host or origin", 0}
+	noBearer  = &Refusal{http.StatusUnauthorized, "unauthorized", "this server wants a live credential of its vault: Authorization: Bearer kw_…", 0}
+)
+
+// Admit returns who sends r, or why it is not looked at: it is for another host, bears nothing, or is one too many. The first two
+// are recorded.
+func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
+	c := f.Caller(r, bearer)
+	switch {
+	case !f.Serves(r):
+		return c, f.Turn(r, c, notServed)
+	case bearer == "":
+		return c, f.Turn(r, c, noBearer)
+	}
+	return c, f.limits.take(r.Context(), c, f.From(r))
+}
+
+// Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.
+func (f *Front) Turn(r *http.Request, c Caller, why *Refusal) *Refusal {
+	ask := c.Session.Get
+	if c.IsOp {
+		ask = c.Operator.Get
+	}
+	if _, err := ask(r.Context(), vault.Request{}); StatusOf(err).Status >= 500 {
+		f.Log.Error("a refusal could not be recorded", "cause", err)
+	}
+	return why
+}

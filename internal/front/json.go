@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// A body has to be there in this time.
+const bodyWait = 30 * time.Second
+
+// ReadJSON reads the body of r, one JSON value of at most limit bytes, into v. There is one reading of it: duplicate and unknown
+// keys, keys in another case, text that is not UTF-8, and anything behind the value are refused. An error quotes nothing of it.
+func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send JSON, and say so: Content-Type: application/json", 0}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send the body without a Content-Encoding", 0}
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // not every writer can
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return &Refusal{http.StatusRequestEntityTooLarge, "invalid", fmt.Sprintf("the body has more than %d bytes", limit), 0}
+	case err != nil:
+		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off", 0}
+	}
+	defer clear(body)
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+		where := ""
+		if e := (*json.SemanticError)(nil); errors.As(err, &e) {
+			where = fmt.Sprintf(" at byte %d", e.ByteOffset)
+		}
+		return StatusOf(fmt.Errorf("%w: the body is not one JSON object with the keys of this operation, each once and spelled as documented%s", vault.ErrInvalid, where))
+	}
+	return nil
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"the answer cannot be written as JSON"}}`)
+	}
+	defer clear(body)
+	Seal(w.Header())
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package front
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// statuses are the errors of a vault as HTTP has them, the special before the general.
+var statuses = []struct {
+	err error
+	Refusal
+}{
+	{vault.ErrDeadToken, Refusal{http.StatusUnauthorized, "unauthorized", "", 0}},
+	{vault.ErrDenied, Refusal{http.StatusForbidden, "denied", "", 0}},
+	{vault.ErrInvalid, Refusal{http.StatusBadRequest, "invalid", "", 0}},
+	{vault.ErrNotFound, Refusal{http.StatusNotFound, "not_found", "", 0}},
+	{vault.ErrConflict, Refusal{http.StatusConflict, "conflict", "", 0}},
+	{vault.ErrBusy, Refusal{http.StatusServiceUnavailable, "busy", "", 1}},
+	{vault.ErrKMSUnavailable, Refusal{http.StatusServiceUnavailable, "unavailable", "", 2}},
+	{vault.ErrNotRecorded, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
+	{vault.ErrClock, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
+	{vault.ErrClosed, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
+	{context.DeadlineExceeded, Refusal{http.StatusGatewayTimeout, "timeout", "", 0}},
+	{context.Canceled, Refusal{499, "canceled", "", 0}}, // nobody reads it
+}
+
+// StatusOf says how an error of the vault is answered. Its text is the vault's, which quotes no value and no token; that of an error
+// which is none of the vault's is not shown.
+func StatusOf(err error) *Refusal {
+	for _, s := range statuses {
+		if errors.Is(err, s.err) {
+			r := s.Refusal
+			r.Message = err.Error()
+			return &r
+		}
+	}
+	return &Refusal{http.StatusInternalServerError, "internal", "the vault could not answer; its log of faults says why", 0}
+}
+
+// Head sets the headers that go with r. The caller writes the status and a body.
+func (r *Refusal) Head(h http.Header, req *http.Request) {
+	Seal(h)
+	if r.Status == http.StatusUnauthorized {
+		Challenge(h, req)
+	}
+	if r.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(r.RetryAfter))
+	}
+}
+
+// Write answers with r as the fronts of keyward write errors.
+func (r *Refusal) Write(w http.ResponseWriter, req *http.Request) {
+	r.Head(w.Header(), req)
+	var body struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	body.Error.Code, body.Error.Message = r.Code, r.Message
+	WriteJSON(w, r.Status, body)
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/keyward-go/keyward/internal/front"
+	"github.com/keyward-go/keyward/vault"
+)
+
+// Bounds of a body: a value may need escapes, the rest is small.
+const (
+	maxLarge = 2 << 20
+	maxSmall = 64 << 10
+)
+
+const apiPrefix = "/api/v1/"
+
+//go:embed openapi.json
+var openAPI []byte
+
+// caller is what a *vault.Session and a *vault.Operator have in common.
+type caller interface {
+	Get(context.Context, vault.Request) (vault.Item, error)
+	Put(context.Context, vault.Item) (int, error)
+	Delete(context.Context, vault.Request) error
+	List(context.Context, vault.Request) ([]vault.Item, error)
+	Versions(context.Context, vault.Request) ([]vault.Item, error)
+	Issue(context.Context, vault.Grant) (*vault.Session, error)
+	Revoke(ctx context.Context, id, reason string) error
+	Claims(context.Context) (vault.Claims, error)
+}
+
+// operation is one place of the API: POST /api/v1/{name}, JSON in and out.
+type operation struct {
+	name    string
+	about   string // for the OpenAPI file
+	limit   int64
+	by      string // who may ask, for the OpenAPI file
+	in, out reflect.Type
+	serve   func(*api, http.ResponseWriter, *http.Request, front.Caller)
+}
+
+// forCaller is an operation that tokens, agent keys or operators may ask for; which, the door says.
+func forCaller[In, Out any](name, about string, limit int64, f func(context.Context, caller, In) (Out, error)) operation {
+	return answering(name, about, "token, agent key or operator", limit, func(ctx context.Context, c front.Caller, in In) (Out, error) {
+		if c.IsOp {
+			return f(ctx, c.Operator, in)
+		}
+		return f(ctx, c.Session, in)
+	})
+}
+
+// forOperator is an operation for operators. Whoever else asks is one without a credential, to the door and its record.
+func forOperator[In, Out any](name, about string, limit int64, f func(context.Context, *vault.Operator, In) (Out, error)) operation {
+	return answering(name, about, "operator", limit, func(ctx context.Context, c front.Caller, in In) (Out, error) {
+		return f(ctx, c.Operator, in)
+	})
+}
+
+func answering[In, Out any](name, about, by string, limit int64, f func(context.Context, front.Caller, In) (Out, error)) operation {
+	return operation{name, about, limit, by, reflect.TypeFor[In](), reflect.TypeFor[Out](), func(a *api, w http.ResponseWriter, r *http.Request, c front.Caller) {
+		var in In
+		if no := front.ReadJSON(w, r, limit, &in); no != nil {
+			a.Turn(r, c, no).Write(w, r)
+			return
+		}
+		out, err := f(r.Context(), c, in)
+		if m := (malformed{}); errors.As(err, &m) {
+			a.Turn(r, c, front.StatusOf(err)).Write(w, r)
+			return
+		}
+		if err != nil {
+			a.fail(w, r, name, err)
+			return
+		}
+		front.WriteJSON(w, http.StatusOK, out)
+	}}
+}
+
+type api struct {
+	*front.Front
+	operations map[string]operation
+}
+
+// NewAPI returns the handler of /api/v1/, /healthz and /readyz. Its operations are described in openapi.json, which it serves.
+// Errors: vault.ErrInvalid.
+func NewAPI(cfg Config) (http.Handler, error) {
+	f, err := cfg.front()
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	a := &api{f, map[string]operation{}}
+	for _, op := range operations {
+		a.operations[op.name] = op
+	}
+	return a, nil
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.EscapedPath(); {
+	case path == "/healthz" && isRead(r):
+		front.WriteJSON(w, http.StatusOK, status{"ok"})
+	case path == "/readyz" && isRead(r):
+		a.ready(w, r)
+	case path == apiPrefix+"openapi.json" && isRead(r) && a.Serves(r):
+		front.Seal(w.Header())
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
+	default:
+		a.operate(w, r, strings.TrimPrefix(path, apiPrefix))
+	}
+}
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
+	c, no := a.Admit(r, front.Bearer(r))
+	op, ok := a.operations[name]
+	switch {
+	case no != nil:
+	case !ok:
+		no = a.Turn(r, c, noOperation)
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		no = a.Turn(r, c, postOnly)
+	}
+	if no != nil {
+		no.Write(w, r)
+		return
+	}
+	op.serve(a, w, r, c)
+}
+
+var (
+	noOperation = &front.Refusal{Status: http.StatusNotFound, Code: "not_found", Message: "there is no such operation: /api/v1/openapi.json lists them"}
+	postOnly    = &front.Refusal{Status: http.StatusMethodNotAllowed, Code: "invalid", Message: "operations are asked for with POST"}
+	notReady    = &front.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the vault is closed"}
+)
+
+func (a *api) fail(w http.ResponseWriter, r *http.Request, name string, err error) {
+	no := front.StatusOf(err)
+	if no.Status >= http.StatusInternalServerError {
+		a.Log.Error("an operation failed", "operation", name, "cause", err)
+	}
+	no.Write(w, r)
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// ready answers whether the vault is open. It asks for nothing that is recorded, so that anybody may.
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	if _, err := a.Caller(r, "").Session.Claims(r.Context()); !errors.Is(err, vault.ErrDenied) {
+		notReady.Write(w, r)
+		return
+	}
+	front.WriteJSON(w, http.StatusOK, status{"ready"})
+}
+
+// malformed is what is found before the vault is asked.
+type malformed struct{ error }
+
+func (m malformed) Unwrap() error { return m.error }
+
+func badly(format string, args ...any) error {
+	return malformed{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
+}
+
+// seconds is a duration in a body.
+func seconds(n int64) (time.Duration, error) {
+	if n < 0 || n > int64(366*24*time.Hour/time.Second) {
+		return 0, badly("ttl_seconds: 0 to a year's")
+	}
+	return time.Duration(n) * time.Second, nil
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+func TestGateway(t *testing.T) {
+	b := newBed(t, nil)
+	to := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %s %v %s", r.Method, r.RequestURI, body, r.Header["X-Api-Key"], r.Header.Get("Authorization"))
+	})
+	tok := b.token(t, "secrets:use:production/*")
+	for _, auth := range []string{"Authorization: Bearer " + tok, "X-Api-Key: " + tok} {
+		resp, text := b.send(t, "POST", "/use/"+path+"/~/v1/chat%20x?q=1", "hello", auth, "Keyward-Reason: to test", "Keyward-Call: call-7")
+		if want := "POST /v1/chat%20x?q=1 hello [] Bearer [redacted]"; resp.StatusCode != 200 || text != want {
+			t.Fatalf("%d %q", resp.StatusCode, text)
+		}
+		r := b.last(t)
+		if r.Op != "use" || r.Outcome != audit.Granted || r.Path != path || r.Method != "POST" || "http://"+r.Host != to || r.Reason != "to test" || r.Call != "call-7" || r.Agent != "researcher" {
+			t.Errorf("recorded as %+v", r)
+		}
+	}
+}
+
+func TestGatewayRefuses(t *testing.T) {
+	b := newBed(t, nil)
+	b.upstream(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("it was sent: %s", r.RequestURI) })
+	tok, other := b.token(t, "secrets:use:production/*"), b.token(t, "secrets:use:staging/*")
+	for _, c := range []struct {
+		name, place string
+		fields      []string
+		status      int
+		cause       string
+	}{
+		{"no token", "/use/" + path + "/~/v1", nil, 401, "bad_token"},
+		{"bad token", "/use/" + path + "/~/v1", []string{"Authorization: Bearer kw_tok_x"}, 401, "bad_token"},
+		{"token in the query", "/use/" + path + "/~/v1?api_key=" + tok, nil, 401, "bad_token"},
+		{"two tokens", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "X-Api-Key: " + other}, 400, "invalid"},
+		{"a token and a word", "/use/" + path + "/~/v1", []string{"Authorization: Basic eDp5", "X-Api-Key: " + tok}, 400, "invalid"},
+		{"another scope", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + other}, 403, "scope"},
+		{"no such path", "/use/production/llm/nothing/~/v1", []string{"Authorization: Bearer " + tok}, 404, "not_found"},
+		{"no ~", "/use/" + path + "/v1", []string{"Authorization: Bearer " + tok}, 404, "invalid"},
+		{"escaped ~", "/use/" + path + "/%7e/v1", []string{"Authorization: Bearer " + tok}, 404, "invalid"},
+		{"dots in the path", "/use/production/x/../llm/key/~/v1", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"escapes in the path", "/use/production%2fllm/key/~/v1", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"two slashes in the path", "/use/production//llm/key/~/v1", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"dots in the rest", "/use/" + path + "/~/v1/../admin", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"escaped dots", "/use/" + path + "/~/v1/%2e%2e/admin", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"two slashes before the rest", "/use/" + path + "/~//evil.example/v1", []string{"Authorization: Bearer " + tok}, 400, "invalid"},
+		{"absolute URI in the rest", "/use/" + path + "/~/http://evil.example/", []string{"Authorization: Bearer " + tok, "Keyward-Host: evil.example"}, 403, "host"},
+		{"another host", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "Keyward-Host: evil.example"}, 403, "host"},
+		{"userinfo", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "Keyward-Host: u@evil.example"}, 400, "invalid"},
+		{"upgrade", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "Connection: Upgrade", "Upgrade: websocket"}, 400, "invalid"},
+		{"method override", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "X-HTTP-Method-Override: DELETE"}, 400, "invalid"},
+		{"foreign origin", "/use/" + path + "/~/v1", []string{"Authorization: Bearer " + tok, "Origin: https://evil.example"}, 403, "invalid"},
+	} {
+		before := b.last(t).Seq
+		resp, text := b.send(t, "GET", c.place, "", c.fields...)
+		if resp.StatusCode != c.status || !strings.Contains(text, `{"error":{"code":`) {
+			t.Errorf("%s: %d %s", c.name, resp.StatusCode, text)
+		}
+		if r := b.last(t); r.Seq != before+1 || r.Outcome != audit.Denied || r.Cause != c.cause {
+			t.Errorf("%s: recorded as %+v", c.name, r)
+		}
+	}
+}
+
+// A redirect comes back through the door, or goes nowhere.
+func TestGatewayRedirects(t *testing.T) {
+	b := newBed(t, nil)
+	location := ""
+	to := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", location)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	tok := b.token(t, "secrets:use:production/*")
+	for _, c := range []struct {
+		location, want string
+	}{
+		{"/v2/x?q=1", "/use/" + path + "/~/v2/x?q=1"},
+		{"x%20y", "/use/" + path + "/~/v1/x%20y"},
+		{to + "/v2", "/use/" + path + "/~/v2"},
+		{"../../etc", "/use/" + path + "/~/etc"},
+		{"https://evil.example/", ""},
+		{"//evil.example/", ""},
+		{strings.Replace(to, "http:", "https:", 1), ""},
+		{strings.Replace(to, "//", "//u:p@", 1), ""},
+		{"javascript:alert(1)", ""},
+		{"http://127.0.0.1:1/", ""},
+		{"%zz", ""},
+	} {
+		location = c.location
+		resp, text := b.send(t, "GET", "/use/"+path+"/~/v1/a", "", "Authorization: Bearer "+tok)
+		if got := resp.Header.Get("Location"); got != c.want || (c.want == "") != (resp.StatusCode == http.StatusBadGateway) {
+			t.Errorf("%s: %d %q %s", c.location, resp.StatusCode, got, text)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/internal/front"
+	"github.com/keyward-go/keyward/vault"
+)
+
+const (
+	maxRecords  = 1000
+	exportWrite = time.Minute // in which a part of an export must have gone out
+)
+
+type filter struct {
+	Agent   string `json:"agent,omitzero"`
+	Run     string `json:"run,omitzero"`
+	User    string `json:"user,omitzero"`
+	Tenant  string `json:"tenant,omitzero"`
+	Token   string `json:"token,omitzero"`
+	Op      string `json:"op,omitzero"`
+	Path    string `json:"path,omitzero"`
+	Outcome string `json:"outcome,omitzero"`
+	From    string `json:"from,omitzero"`
+	To      string `json:"to,omitzero"`
+	Since   int64  `json:"since,omitzero"`
+	Limit   int    `json:"limit,omitzero"` // 1,000 at most and if zero
+	Reason  string `json:"reason,omitzero"`
+}
+
+type page struct {
+	Records []jsontext.Value `json:"records"` // canonical lines
+	Next    int64            `json:"next"`    // since, for the next page
+	More    bool             `json:"more"`
+}
+
+func records(ctx context.Context, o *vault.Operator, in filter) (out page, err error) {
+	f := audit.Filter{
+		Agent: in.Agent, Run: in.Run, User: in.User, Tenant: in.Tenant, Token: in.Token, Op: in.Op, Path: in.Path,
+		Outcome: audit.Outcome(in.Outcome), Since: in.Since,
+	}
+	for text, to := range map[string]*time.Time{in.From: &f.From, in.To: &f.To} {
+		if text == "" {
+			continue
+		}
+		if *to, err = time.Parse(time.RFC3339, text); err != nil {
+			return out, badly("from and to: times as RFC 3339 has them")
+		}
+	}
+	if in.Limit == 0 {
+		in.Limit = maxRecords
+	}
+	if in.Limit < 0 || in.Limit > maxRecords || in.Since < 0 {
+		return out, badly("limit: 1 to %d; since: a number of a record", maxRecords)
+	}
+	log, err := o.Log(ctx, in.Reason)
+	if err != nil {
+		return out, err
+	}
+	out = page{Records: []jsontext.Value{}, Next: in.Since}
+	for r, err := range log.Records(ctx, f) {
+		switch {
+		case err != nil:
+			return page{}, err
+		case len(out.Records) == in.Limit:
+			out.More = true
+			continue // all of it is read, since only then it is known to be the log's
+		}
+		line, err := r.MarshalJSON()
+		if err != nil {
+			return page{}, err
+		}
+		out.Records, out.Next = append(out.Records, line), r.Seq+1
+	}
+	return out, nil
+}
+
+type reason struct {
+	Reason string `json:"reason,omitzero"`
+}
+
+type signed struct {
+	Checkpoint string `json:"checkpoint"`
+	Key        string `json:"key"` // of the log; trust the one that you keep
+}
+
+func checkpoint(ctx context.Context, o *vault.Operator, in reason) (signed, error) {
+	log, err := o.Log(ctx, in.Reason)
+	if err != nil {
+		return signed{}, err
+	}
+	text, err := log.Checkpoint(ctx)
+	return signed{string(text), log.Key()}, err
+}
+
+type proofRequest struct {
+	Seq        int64  `json:"seq"`
+	Checkpoint string `json:"checkpoint"`
+	Reason     string `json:"reason,omitzero"`
+}
+
+type proven struct {
+	Line  string `json:"line"`
+	Proof string `json:"proof"` // as audit.Proof writes itself
+}
+
+func proof(ctx context.Context, o *vault.Operator, in proofRequest) (proven, error) {
+	log, err := o.Log(ctx, in.Reason)
+	if err != nil {
+		return proven{}, err
+	}
+	line, p, err := log.Prove(ctx, in.Seq, []byte(in.Checkpoint))
+	if err != nil {
+		return proven{}, err
+	}
+	text, err := p.MarshalText()
+	return proven{string(line), string(text)}, err
+}
+
+// exporting answers with text, as it comes. An export that broke off has no last line, and does not verify.
+var exporting = operation{
+	name: "export", about: "The whole log as a text that verifies offline.", limit: maxSmall, by: "operator",
+	in: reflect.TypeFor[reason](), out: reflect.TypeFor[string](),
+	serve: func(a *api, w http.ResponseWriter, r *http.Request, c front.Caller) {
+		var in reason
+		if no := front.ReadJSON(w, r, maxSmall, &in); no != nil {
+			a.Turn(r, c, no).Write(w, r)
+			return
+		}
+		log, err := c.Operator.Log(r.Context(), in.Reason)
+		if err != nil {
+			a.fail(w, r, "export", err)
+			return
+		}
+		front.Seal(w.Header())
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if err := log.Export(r.Context(), &slow{w: w}); err != nil {
+			a.Log.Error("an export broke off", "cause", err)
+			panic(http.ErrAbortHandler) // so that the client sees that it did
+		}
+	},
+}
+
+// slow gives each part of an answer its own time to go out.
+type slow struct{ w http.ResponseWriter }
+
+func (s *slow) Write(p []byte) (int, error) {
+	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(exportWrite)) // not every writer can
+	return s.w.Write(p)
+}
