@@ -464,3 +464,25 @@ func TestKeptAgents(t *testing.T) {
 		}
 	}
 }
+
+// A holder that narrows its token to many has the rate of one.
+func TestRateOfGrant(t *testing.T) {
+	v := open(t)
+	h, err := mcp.NewHandler(mcp.Config{Session: v.Session, Rate: 0.001, Burst: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := vaulttest.Session(t, v, "researcher", "secrets:read:*")
+	codes := ""
+	for range 5 {
+		tok, err := s.Token().Narrow(vault.Grant{MaxUses: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := serve(t, h, tok, "127.0.0.1:1", get(search))
+		codes += fmt.Sprint(w.Code, " ", w.Header().Get("Retry-After") != "", " ")
+	}
+	if codes != "200 false 200 false 200 false 429 true 429 true " {
+		t.Error(codes)
+	}
+}
