@@ -93,15 +93,11 @@ func (q *request) createAgent() (any, error) {
 	}
 	k := vault.Key{Name: in.Name, Limits: vault.Grant{Agent: in.Name, Description: in.Description, Scopes: set}, Expires: time.Now().Add(keyLife).Truncate(time.Second)}
 	return q.forOperator(func(o *vault.Operator) (any, error) {
-		tok, err := o.NewKey(q.Context(), k, "")
+		id, tok, err := o.NewKey(q.Context(), k, "")
 		if err != nil {
 			return nil, err
 		}
-		claims, err := q.Caller(q.Request, tok.Reveal()).Session.Claims(q.Context())
-		if err != nil {
-			return nil, err
-		}
-		k.ID, q.reply = claims[0].ID, http.StatusCreated
+		k.ID, q.reply = id, http.StatusCreated
 		out := agentOf(k)
 		out.APIKey = tok.Reveal()
 		return out, nil

@@ -55,7 +55,7 @@ func newBed(t testing.TB, change func(*server.Config)) bed {
 func (b bed) key(t testing.TB, k vault.Key) {
 	t.Helper()
 	k.Expires = time.Now().Add(time.Hour)
-	tok, err := b.op.NewKey(context.Background(), k, "a test")
+	_, tok, err := b.op.NewKey(context.Background(), k, "a test")
 	if err != nil {
 		t.Fatal(err)
 	}
