@@ -87,6 +87,8 @@ func newRootCommand(a *app) *cobra.Command {
 	add(alarm, newWhoseCommand(a))
 	add(alarm, newFreezeCommand(a))
 	add(alarm, newThawCommand(a))
+	add(front, newServeCommand(a))
+	add(front, newMCPCommand(a))
 	return root
 }
 
