@@ -46,6 +46,8 @@ var advice = []struct {
 	text string
 }{
 	{errNoVault, exitNotFound, "keyward init makes one; --store or " + storeEnv + " names another place"},
+	{errNoAnchor, exitFailure, "is its disk mounted? keyward anchor begins one; if it was there and is gone, somebody may have put the vault back: compare it with a checkpoint"},
+	{errEvidence, exitTampered, "keep the file as it is, and compare it with the exports and checkpoints that were kept elsewhere"},
 	{vault.ErrNoKey, exitFailure, "--root or " + rootEnv + " says where the root key is; a lost one has to come back from your copy, nothing else opens the vault"},
 	{vault.ErrWrongKey, exitFailure, "nothing was changed; --root or " + rootEnv + " says which root key this vault was sealed with"},
 	{vault.ErrKMSUnavailable, exitFailure, "try again when the key service answers"},
