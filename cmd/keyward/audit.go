@@ -26,15 +26,19 @@ func newAuditCommand(a *app) *cobra.Command {
 // credential asks for it first, and that is recorded.
 func (a *app) withLog(ctx context.Context, f func(*vault.Log) error) error {
 	return a.withOperator(ctx, func(v *vault.Vault, op *vault.Operator) error {
-		if a.token.Reveal() == "" {
-			return f(v.Log())
-		}
-		l, err := op.Log(ctx, a.reason)
+		l, err := a.logOf(ctx, v, op)
 		if err != nil {
 			return err
 		}
 		return f(l)
 	})
+}
+
+func (a *app) logOf(ctx context.Context, v *vault.Vault, op *vault.Operator) (*vault.Log, error) {
+	if a.token.Reveal() == "" {
+		return v.Log(), nil
+	}
+	return op.Log(ctx, a.reason)
 }
 
 // ago is a flag with a time in the past: one of RFC 3339, a date (its beginning in UTC), or how long ago.

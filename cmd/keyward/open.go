@@ -44,6 +44,20 @@ func (a *app) storePath() (kind, path string, err error) {
 	return kind, path, err
 }
 
+// existingPath is storePath if something is there: commands that ask for a value ask this before.
+func (a *app) existingPath() (kind, path string, err error) {
+	kind, path, err = a.storePath()
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(path + "-head"); err != nil { // with a head file alone the store says what happened
+			return "", "", fmt.Errorf("%w at %s", errNoVault, path)
+		}
+	}
+	return kind, path, nil
+}
+
 // rootPath returns where the key file is; "" for a passphrase.
 func (a *app) rootPath() (path string, err error) {
 	text := a.root
@@ -122,14 +136,9 @@ func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) error {
 
 // openVault is withVault. With begin the anchor may have to begin.
 func (a *app) openVault(ctx context.Context, begin bool, f func(*vault.Vault) error) (err error) {
-	kind, path, err := a.storePath()
+	kind, path, err := a.existingPath()
 	if err != nil {
 		return err
-	}
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if _, err := os.Stat(path + "-head"); err != nil { // with a head file alone the store says what happened
-			return fmt.Errorf("%w at %s", errNoVault, path)
-		}
 	}
 	root, err := a.rootKey(ctx, false)
 	if err != nil {

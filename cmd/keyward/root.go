@@ -97,6 +97,7 @@ func newRootCommand(a *app) *cobra.Command {
 	add(keep, newBackupCommand(a))
 	add(keep, newRestoreCommand(a))
 	add(keep, newResetClockCommand(a))
+	add(keep, newDoctorCommand(a))
 	add(front, newServeCommand(a))
 	add(front, newMCPCommand(a))
 	return root
