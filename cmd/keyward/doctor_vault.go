@@ -71,25 +71,22 @@ func (d *doctor) checkVault(ctx context.Context, kind, path string) (err error) 
 	return nil
 }
 
-// checkRows counts the rows that decide: those that are no sealed values.
+// checkRows counts the rows that decide: all before the sealed values.
 func (d *doctor) checkRows(ctx context.Context, store vault.Store) error {
-	const page = 10_000
+	const page = 256 // the last one may be sealed values
 	n := 0
-	for from := ""; ; {
+	for from, more := "", true; more; {
 		rows, err := store.Rows(ctx, from, page)
 		if err != nil {
 			return err
 		}
+		more = len(rows) == page
 		for _, r := range rows {
-			from = r.Key + "\x00"
 			if strings.HasPrefix(r.Key, "x:") {
-				from = "x;" // the first key behind the sealed values
+				more = false
 				break
 			}
-			n++
-		}
-		if len(rows) < page && from != "x;" || len(rows) == 0 {
-			break
+			n, from = n+1, r.Key+"\x00"
 		}
 	}
 	if n > manyRows {

@@ -132,7 +132,9 @@ func hasVault(ctx context.Context, s vault.Store) (bool, error) {
 }
 
 // withVault opens the vault that is there, calls f, and closes it.
-func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) error { return a.openVault(ctx, false, f) }
+func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) error {
+	return a.openVault(ctx, false, f)
+}
 
 // openVault is withVault. With begin the anchor may have to begin.
 func (a *app) openVault(ctx context.Context, begin bool, f func(*vault.Vault) error) (err error) {
