@@ -4,14 +4,20 @@ package keyward_test
 
 import (
 	"context"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/vault"
 	"github.com/keyward-go/keyward/vault/vaulttest"
 )
@@ -19,7 +25,7 @@ import (
 // TestReadmeCode: every Go function that README.md shows stands in one of these files as it is, and so is compiled and run.
 func TestReadmeCode(t *testing.T) {
 	compiled := map[string]bool{}
-	for _, name := range []string{"example_test.go", "readme_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go"} {
+	for _, name := range []string{"example_test.go", "readme_test.go", "agent/example_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go"} {
 		source := read(t, name)
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, name, source, 0)
@@ -33,8 +39,8 @@ func TestReadmeCode(t *testing.T) {
 		}
 	}
 	shown := regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(shown) != 5 {
-		t.Errorf("README.md shows %d pieces of Go, want 5", len(shown))
+	if len(shown) != 7 {
+		t.Errorf("README.md shows %d pieces of Go, want 7", len(shown))
 	}
 	for _, m := range shown {
 		if !compiled[m[1]] {
@@ -51,6 +57,42 @@ func TestSearch(t *testing.T) {
 	}
 	vaulttest.Touched(t, v, "researcher", "production/search/search-key")
 	vaulttest.Refused(t, v, "researcher") // nothing
+}
+
+func TestPost(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header.Get("Authorization")) // masked, whatever it says
+	}))
+	defer service.Close()
+	const path = "production/blog/key"
+	v := vaulttest.Open(t, map[string]string{path: "not-a-real-key"})
+	err := v.Operator("test").SetPolicy(t.Context(), path, vault.Policy{
+		Hosts: []string{"POST " + service.URL}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}, "a test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := agent.New(t.Context(), vaulttest.Session(t, v, "writer", "secrets:use:production/blog/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := post(a.Client(path, "post the draft"), service.URL); err != nil { // the code under test
+		t.Error(err)
+	}
+	vaulttest.Touched(t, v, "writer", path)
+}
+
+func post(c *http.Client, url string) error {
+	resp, err := c.Post(url, "text/plain", strings.NewReader("draft"))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && string(answer) != "Bearer [redacted]" {
+		err = fmt.Errorf("the service answers %q", answer)
+	}
+	return err
 }
 
 func search(ctx context.Context, s *vault.Session) error {

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,18 +21,29 @@ const maxHandles = 16
 var handle = regexp.MustCompile(`\{\{secret:([^{}]*)\}\}`)
 
 // Handles says where a model may write {{secret:path}} in the arguments of a tool, in place of a value that it does not know:
-// by argument, the URL that the tool sends that argument to. An argument inside of an object is named with dots, as in
-// "headers.Authorization". The policy of the path must name the place; an empty URL is for what does not go over HTTP, and
-// for paths without hosts.
+// by argument, where the tool sends it:
 //
-// Name no argument from which the tool makes a URL, a file name, a query or a message: the place must be the one that is
-// stated here, whatever the model writes.
+//	[METHOD ]URL
+//
+// as in "POST https://api.example.com/v1/items"; the method is GET if none is given. The policy of the path must name that
+// method and place. Empty is for what does not go over HTTP, and for paths without hosts.
+//
+// An argument is named as the JSON spells and cases it; one inside of an object with dots, as in "headers.Authorization". Lists
+// take no handles.
+//
+// Method and URL are a statement of yours. They are what is decided and recorded, and nothing holds the tool to them: a tool
+// that posts where GET is stated has posted. Name no argument from which the tool makes a URL, a file name, a query or a message:
+// the place must be the one that is stated here, whatever the model writes.
 type Handles map[string]string
 
 // Wrap returns f, a tool that takes one JSON object as text, such that the handles in its arguments are resolved when it is
-// called: each is a use of its own, decided and recorded before f runs. What f returns, and the text of its error, are
-// masked; a panic of f is an error. A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a
-// fixed text, as a refusal is, and f does not run.
+// called: each is a use of its own, decided and recorded before f runs, with the name of its argument as the reason and without
+// the id of a call, which only Resolve takes. What f returns, and the text of its error, are masked; a panic of f is an error.
+// A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a fixed text, as a
+// refusal is, and f does not run.
+//
+// A mistake in h, such as a URL that no policy can name, is the developer's: every call is an error, vault.ErrInvalid, that says
+// which argument it is about, and f does not run.
 func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h Handles) func(ctx context.Context, args string) (string, error) {
 	return func(ctx context.Context, args string) (answer string, err error) {
 		refusal, err := a.Resolve(ctx, "", json.RawMessage(args), h, func(args json.RawMessage) (err error) {
@@ -56,6 +68,10 @@ func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h
 // not do, refusal is the fixed text for it; any other error is a fault, or that of f as it is. What f has got must be masked
 // by the caller, with Redactor, before a model sees it.
 func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, h Handles, f func(json.RawMessage) error) (refusal string, err error) {
+	named, err := h.targets()
+	if err != nil {
+		return "", err
+	}
 	call = a.text(call)
 	if !handle.Match(args) && !strings.Contains(string(args), "{{secret") && !strings.Contains(string(args), `\u`) {
 		return "", f(args)
@@ -67,7 +83,7 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
-	found, ok := h.find("", object)
+	found, ok := named.find("", object)
 	if !ok || len(found) > maxHandles {
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
@@ -83,23 +99,26 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 	return "", &fault{"the tool's handles", err}
 }
 
-// place is one use: a path, and where it goes.
-type place struct{ path, url string }
+// place is one use: a path, the argument that it is for, and where that goes.
+type place struct {
+	path, argument string
+	target
+}
 
 // find returns every use that the arguments ask for, each once, or false if a handle stands where none may.
-func (h Handles) find(name string, v any) (found []place, ok bool) {
+func (h targets) find(name string, v any) (found []place, ok bool) {
 	switch v := v.(type) {
 	case string:
 		if !strings.Contains(v, "{{secret") {
 			return nil, true
 		}
-		url, named := h[name]
+		to, named := h[name]
 		matches := handle.FindAllStringSubmatch(v, -1)
 		if !named || strings.Contains(v, "://") || strings.Count(v, "{{secret") != len(matches) {
 			return nil, false
 		}
 		for _, m := range matches {
-			found = append(found, place{m[1], url})
+			found = append(found, place{m[1], name, to})
 		}
 		return found, true
 	case map[string]any:
@@ -121,7 +140,9 @@ func (h Handles) find(name string, v any) (found []place, ok bool) {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b place) int { return strings.Compare(a.path+" "+a.url, b.path+" "+b.url) })
+	slices.SortFunc(found, func(a, b place) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.argument, b.argument))
+	})
 	return slices.Compact(found), true
 }
 
@@ -129,7 +150,10 @@ func (h Handles) find(name string, v any) (found []place, ok bool) {
 func (a *Agent) resolve(ctx context.Context, call string, object map[string]any, uses []place, f func(json.RawMessage) error) error {
 	var reqs []vault.Request
 	for _, u := range uses {
-		reqs = append(reqs, vault.Request{Path: u.path, URL: u.url, Call: call, Reason: "a handle in the arguments of a tool"})
+		reqs = append(reqs, vault.Request{
+			Path: u.path, Method: u.method, URL: u.url, Call: call,
+			Reason: a.redactor.String(fmt.Sprintf("a handle in the argument %q of a tool", u.argument)),
+		})
 	}
 	return a.use(ctx, reqs, func(values []string) error {
 		byPath := map[string]string{}

@@ -13,7 +13,8 @@ import (
 
 // Middleware returns middleware for any server (AddReceivingMiddleware) or client (AddSendingMiddleware) of the SDK. In calls
 // of the named tools, handles in the arguments that agent.Handles names are resolved, each a use by a that is decided and
-// recorded before the tool runs; a handle anywhere else is refused with a fixed text. What every method answers, errors
+// recorded before the tool runs, as by agent.Agent.Wrap; a handle anywhere else is refused with a fixed text. A mistake in an
+// agent.Handles is an error of every call of its tool. What every method answers, errors
 // included, is masked with a.Redactor(): text, structured content, embedded resources, binary data. An answer that would no
 // longer be one is an error. A panic is an error.
 //

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,7 @@ func (a *app) serve(ctx context.Context, v *vault.Vault, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what opening took, which is most of what there is
 	a.printf("keyward: listening on %s", where(l, conf != nil))
 	return server.Serve(ctx, l, h, a.faults())
 }

@@ -91,7 +91,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 
-	fmt.Fprintln(out, "\nThe log of the run:")
+	fmt.Fprintln(out, "\nThe log of the agents:")
 	if err := logtable.Write(ctx, out, v.Log(), audit.Filter{Run: "blog-post"}); err != nil {
 		return err
 	}
