@@ -54,7 +54,7 @@ var advice = []struct {
 	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore, which ends every token"},
 	{vault.ErrTampered, exitTampered, "somebody or something else than keyward wrote to the store: keep a copy of it as it is, and restore a backup with keyward restore"},
 	{vault.ErrBusy, exitFailure, "another process has the store; try again, and if it stays so find the process that holds it"},
-	{vault.ErrClock, exitFailure, "set the clock of this machine"},
+	{vault.ErrClock, exitFailure, "set the clock of this machine; if it is right, and was ahead when the last record was written, keyward reset-clock"},
 	{vault.ErrNotRecorded, exitFailure, "the record could not be written, so nothing was released; is the disk full or read-only?"},
 	{vault.ErrDeadToken, exitDenied, "ask whoever gave you the token for a new one; an operator finds the cause in the log"},
 	{vault.ErrDenied, exitDenied, ""},
