@@ -85,6 +85,18 @@ func (a *app) apart(path string) error {
 	return err
 }
 
+// unused refuses an anchor that another vault has, before there is a new one.
+func unused(ctx context.Context, held vault.Anchor) error {
+	if held == nil {
+		return nil
+	}
+	h, err := held.Load(ctx)
+	if err == nil && h != (audit.Head{}) {
+		err = usagef("--anchor: there is the anchor of another vault, or of one that was here: choose another place")
+	}
+	return err
+}
+
 func newAnchorCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "anchor",
@@ -92,7 +104,7 @@ func newAnchorCommand(a *app) *cobra.Command {
 		Long: `Anchor begins an anchor at --anchor: a small store that holds the head of the log, moved on before anything is released. With
 --anchor (or $` + anchorEnv + `) every command then finds that the whole vault was put back to an older state, or that a copy went its
 own way. It is worth what the other place is worth: another machine's disk, another account, another backup. One place is for one
-vault. Each use of the vault waits for it.`,
+vault. Each use of the vault waits for it, and file:PATH serves one process at a time.`,
 		Example: "  keyward anchor --anchor sqlite:/mnt/other/keyward/anchor.db",
 		Args:    want(0, 0, "--anchor file:PATH|sqlite:PATH"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -16,7 +16,10 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-const maxGroups = 100_000
+const (
+	maxGroups = 100_000
+	maxLimit  = 100_000
+)
 
 func newAuditListCommand(a *app) *cobra.Command {
 	var flags filterFlags
@@ -38,8 +41,8 @@ func newAuditListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if limit < 0 {
-				return usagef("--limit is a number of at least 1")
+			if limit < 0 || limit > maxLimit {
+				return usagef("--limit is a number of at most %d", maxLimit)
 			}
 			for _, name := range by {
 				if groups[name] == nil {

@@ -44,7 +44,7 @@ func recordText(r audit.Record) string {
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %q", r.Reason)
 	}
-	return plain(strings.ReplaceAll(b.String(), "\n", " "))
+	return plain(strings.ReplaceAll(strings.TrimRight(b.String(), " "), "\n", " "))
 }
 
 // who is the agent, or the operator.

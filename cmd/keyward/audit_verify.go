@@ -78,7 +78,7 @@ func (a *app) verifyLog(ctx context.Context, l *vault.Log, earlier [][]byte) err
 	if err := l.Verify(ctx, earlier...); err != nil {
 		return err
 	}
-	a.printf("the log is as it was written; it fits %d earlier checkpoints", len(earlier))
+	a.printf("the log is as it was written%s", fits(earlier))
 	return nil
 }
 
@@ -105,11 +105,18 @@ func (a *app) verifyExport(ctx context.Context, name, key, after string, earlier
 	if err != nil {
 		return evidence(err)
 	}
-	a.printf("the export is as it was signed; it fits %d earlier checkpoints", len(earlier))
+	a.printf("the export is as it was signed%s", fits(earlier))
 	if a.json {
 		return a.printJSON(map[string]any{"size": h.Size, "root": base64.StdEncoding.EncodeToString(h.Root[:])})
 	}
 	return nil
+}
+
+func fits(earlier [][]byte) string {
+	if len(earlier) == 0 {
+		return "\n  Only an earlier checkpoint from elsewhere shows that the keeper of the vault has not rewritten it: --checkpoint FILE"
+	}
+	return fmt.Sprintf("; it fits %d earlier checkpoints", len(earlier))
 }
 
 // readSmall reads a file that is a checkpoint, a proof or a cursor.

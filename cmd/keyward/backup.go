@@ -56,6 +56,8 @@ of the backup.
 With --accept-rollback, and a --reason, it accepts the vault that is there although it is older than it was, or has lost its head
 file: that is refused otherwise. Look first whether the newest state can be put back instead.
 
+If a restore of a backup is interrupted, what it has made is no vault: remove its files and restore again.
+
 Either way nobody knows what was revoked since. So every token is dead then, every agent key and every operator's credential is
 revoked, and freezes stay.`,
 		Example: `  keyward restore vault-monday.backup --store /srv/agents/vault.db --reason 'new disk'

@@ -51,7 +51,7 @@ var advice = []struct {
 	{vault.ErrNoKey, exitFailure, "--root or " + rootEnv + " says where the root key is; a lost one has to come back from your copy, nothing else opens the vault"},
 	{vault.ErrWrongKey, exitFailure, "nothing was changed; --root or " + rootEnv + " says which root key this vault was sealed with"},
 	{vault.ErrKMSUnavailable, exitFailure, "try again when the key service answers"},
-	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore, which ends every token"},
+	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore --accept-rollback, which ends every token"},
 	{vault.ErrTampered, exitTampered, "somebody or something else than keyward wrote to the store: keep a copy of it as it is, and restore a backup with keyward restore"},
 	{vault.ErrBusy, exitFailure, "another process has the store; try again, and if it stays so find the process that holds it"},
 	{vault.ErrClock, exitFailure, "set the clock of this machine; if it is right, and was ahead when the last record was written, keyward reset-clock"},

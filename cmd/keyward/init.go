@@ -71,6 +71,9 @@ func (a *app) initVault(ctx context.Context) (err error) {
 		return errors.Join(err, store.Close())
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if err := unused(ctx, cfg.Anchor); err != nil {
+		return errors.Join(err, store.Close())
+	}
 	v, err := vault.Open(ctx, cfg)
 	if err != nil {
 		return err

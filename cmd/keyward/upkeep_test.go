@@ -200,7 +200,10 @@ func TestRollback(t *testing.T) {
 		$ keyward list --store $DIR/second/vault.db --root file:$DIR/keys/second.key --anchor file:$DIR/third/anchor
 		! none
 		$ keyward init --store $DIR/fourth/vault.db --root file:$DIR/keys/fourth.key --anchor file:$DIR/third/anchor
-		? 5
+		! the anchor of another vault
+		? 2
+		$ keyward list --store $DIR/fourth/vault.db --root file:$DIR/keys/fourth.key
+		? 4
 	`)
 }
 
