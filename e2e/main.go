@@ -19,13 +19,17 @@ import (
 
 	"github.com/keyward-go/keyward/e2e/autogen"
 	"github.com/keyward-go/keyward/e2e/autogenclassic"
+	"github.com/keyward-go/keyward/e2e/crewai"
 	"github.com/keyward-go/keyward/e2e/internal/kit"
+	"github.com/keyward-go/keyward/e2e/langchain"
 )
 
 // groups is all that there are, in the order in which they run.
 var groups = []kit.Group{
 	autogenclassic.Group,
 	autogen.Group,
+	langchain.Group,
+	crewai.Group,
 }
 
 func main() {

@@ -22,29 +22,14 @@ func (a *app) newKey(ctx context.Context, k vault.Key) error {
 		k.Expires = time.Now().Add(keyLife).Truncate(time.Second)
 	}
 	return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
-		before, err := op.Keys(ctx)
+		id, bearer, err := op.NewKey(ctx, k, a.reason)
 		if err != nil {
 			return err
-		}
-		bearer, err := op.NewKey(ctx, k, a.reason)
-		if err != nil {
-			return err
-		}
-		after, err := op.Keys(ctx)
-		if err != nil {
-			return err
-		}
-		// NewKey does not say the id. If another key of the name was made meanwhile it is not known which of them is which.
-		after = slices.DeleteFunc(after, func(n vault.Key) bool {
-			return n.Name != k.Name || n.Operator != k.Operator || slices.ContainsFunc(before, func(o vault.Key) bool { return o.ID == n.ID })
-		})
-		if len(after) == 1 {
-			k.ID = after[0].ID
 		}
 		if a.json {
-			return a.printJSON(map[string]any{"key": bearer.Reveal(), "id": k.ID, "name": k.Name, "expires": k.Expires.UTC()})
+			return a.printJSON(map[string]any{"key": bearer.Reveal(), "id": id, "name": k.Name, "expires": k.Expires.UTC()})
 		}
-		a.printf("%s of %s, ends %s; it is shown only now", k.ID, k.Name, when(k.Expires))
+		a.printf("%s of %s, ends %s; it is shown only now", id, k.Name, when(k.Expires))
 		return a.printValue(bearer.Reveal())
 	})
 }

@@ -22,21 +22,31 @@ const Done = "keyward-e2e: done"
 
 // Worker is a process that runs a client, with a folder of its own as HOME, TMPDIR and working folder.
 type Worker struct {
-	Dir string
-	Out string // what it wrote to its standard output before the line Done
+	Name string // as the group calls it
 
+	user   string // " as another user", or empty
+	dir    string
+	out    string // its standard output before the line Done
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	stderr syncBuffer
 }
 
-// Start runs a program until it is done, with files as the content of its folder, and env for what it is told beside where it
-// is. As another user if asked, and if this machine lets it. What it writes is in the error if it fails.
-func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, env []string, program string, args ...string) (*Worker, error) {
+// Command is how a worker is started.
+type Command struct {
+	Name  string            // in what is printed
+	Args  []string          // the first is the program
+	Env   []string          // beside HOME, TMPDIR, PATH and LANG
+	Files map[string][]byte // in its folder
+	Other bool              // as another user, to whom the vault is closed, if this machine lets it
+}
+
+// Start runs a program until it is done. What it wrote is in the error if it fails.
+func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 	dir := filepath.Join(k.dir, fmt.Sprintf("worker-%d", len(k.workers)))
-	w := &Worker{Dir: dir, cmd: exec.CommandContext(ctx, program, args...)}
+	w := &Worker{Name: c.Name, dir: dir, cmd: exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)}
 	err := os.Mkdir(dir, 0o700)
-	for name, text := range files {
+	for name, text := range c.Files {
 		name = filepath.Join(dir, name)
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, text, 0o600))
 	}
@@ -44,10 +54,12 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 		return nil, err
 	}
 	w.cmd.Dir = dir
-	w.cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
-	if other {
-		if why := asOther(w.cmd, dir, program); why != "" {
-			fmt.Println("  not as another user:", why)
+	w.cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, c.Env...)
+	if c.Other {
+		if why := asOther(w.cmd, dir, c.Args[0]); why != "" {
+			fmt.Printf("  %s: not as another user: %s\n", c.Name, why)
+		} else {
+			w.user = " as another user"
 		}
 	}
 	w.cmd.Stderr = &w.stderr
@@ -61,10 +73,10 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 		return nil, err
 	}
 	k.workers = append(k.workers, w)
-	w.Out, err = until(stdout, Done)
+	w.out, err = until(stdout, Done)
 	if err != nil {
 		w.stop()
-		return nil, fmt.Errorf("%s: %w\n%s\n%s", strings.Join(args, " "), err, end(w.Out), end(w.stderr.String()))
+		return nil, fmt.Errorf("%s: %w\n%s\n%s", c.Name, err, end(w.out), end(w.stderr.String()))
 	}
 	return w, nil
 }
