@@ -54,6 +54,7 @@ func research(ctx context.Context, dir, api string) error {
 	if err != nil {
 		return err
 	}
+	// A key file beside the store is for a demonstration: keep yours where no backup of the store goes.
 	v, err := vault.Open(ctx, vault.Config{Store: store, Root: kms.KeyFile(dir + "/root.key")})
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func research(ctx context.Context, dir, api string) error {
 	}
 
 	// For a framework: tools. The model writes which request it wants, and why; it has no key to give away.
-	text, err := a.Tools()[0].Call(ctx, `{"path": "production/search/search-key", "url": "`+api+`/search?q=keys", "reason": "to cite"}`)
+	text, err := a.Tool("http_request").Call(ctx, `{"path": "production/search/search-key", "url": "`+api+`/search?q=keys", "reason": "to cite"}`)
 	if err != nil {
 		return err
 	}

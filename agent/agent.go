@@ -90,7 +90,8 @@ func New(ctx context.Context, s *vault.Session, opts ...Option) (*Agent, error) 
 // Name returns the agent's full name, as its records show it.
 func (a *Agent) Name() string { return a.name }
 
-// Redactor returns the memory of the values that this run has touched: for your logs, spans and answers.
+// Redactor returns the memory of the values that this run has touched: for your logs, spans and answers. It knows those of this
+// Agent alone: a program with several nests what they return, as in a.Redactor().Handler(b.Redactor().Handler(h)).
 func (a *Agent) Redactor() *redact.Redactor { return a.redactor }
 
 // text is free text as it may stand in a record: without the values that the run has touched.
@@ -100,6 +101,10 @@ func (a *Agent) text(s string) string {
 	}
 	return a.redactor.String(s)
 }
+
+// isValue reports whether what a model took for a path is nothing but a value that the run has touched. Its refusal would bring
+// the value into the log.
+func (a *Agent) isValue(path string) bool { return a.redactor.String(path) == redact.Mask }
 
 // use takes the use of one secret after the other, and calls f within all of them, with their values in the same order. It is
 // the one way of this package to a value that is lent: the redactor knows each before anything else does.

@@ -25,7 +25,7 @@ const (
 // stream may have 64 MiB, and its headers may take 5 minutes; streams end with the context of the request.
 //
 // Package net/http tells package log what an upstream sends unasked after an answer. So that this is masked too, let
-// slog.SetDefault have a handler that Redactor().Handler returned.
+// slog.SetDefault have a handler that Redactor().Handler returned; with several agents, nested handlers of all of them.
 //
 // A credential that the request carries already in the same place, as SDKs put one there, is replaced.
 func (a *Agent) Client(path, reason string) *http.Client {

@@ -41,7 +41,7 @@ type Command struct {
 }
 
 // Run runs the command and waits for it. Each secret is a use, recorded before the program starts. The error is that of the
-// vault, or that of package os/exec; a program that is still there when ctx ends is killed.
+// vault (vault.ErrDenied for a secret with hosts), or that of package os/exec; a program that is still there when ctx ends is killed.
 func (a *Agent) Run(ctx context.Context, c Command) error {
 	for name := range c.Secrets {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
@@ -61,7 +61,9 @@ func (a *Agent) Run(ctx context.Context, c Command) error {
 	for _, name := range names {
 		reqs = append(reqs, vault.Request{Path: c.Secrets[name], Reason: a.redactor.String(c.Reason)})
 	}
-	return a.use(ctx, reqs, func(values []string) error {
+	lent := false
+	err := a.use(ctx, reqs, func(values []string) error {
+		lent = true
 		env := slices.Clone(env)
 		for i, value := range values {
 			if strings.ContainsRune(value, 0) {
@@ -71,6 +73,10 @@ func (a *Agent) Run(ctx context.Context, c Command) error {
 		}
 		return a.exec(ctx, c, env)
 	})
+	if !lent && errors.Is(err, vault.ErrDenied) {
+		return fmt.Errorf("agent: a program takes only secrets of paths without hosts, in its scope: %w", err)
+	}
+	return err
 }
 
 // Output runs the command and returns what it wrote to its standard output, masked, at most 16 MiB; more is an error.

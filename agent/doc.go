@@ -9,7 +9,7 @@
 //  2. Wrap: your tool takes a credential as an argument; the model writes {{secret:path}} in its place.
 //  3. the tool http_request: the model says which request, the policy of the secret says where it may go.
 //  4. Run and Signer: for programs that want a variable, and keys that sign.
-//  5. the tool get_secret: the model gets the value, and the record says that it was revealed.
+//  5. the tool get_secret: the model gets the value, and the record says get in place of use.
 //
 // Tools returns what the token is good for, so which of them an agent has is decided by its grant and by nothing else.
 //
@@ -22,7 +22,10 @@
 //
 // # What is recorded
 //
-// Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave,
-// the method and the host of a request, and the id of the call. Reasons and ids are masked first; WithoutFreeText leaves
-// them out. A call that names no path at all (malformed input, too many calls) is recorded as an invalid get without one.
+// Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave (of a
+// handle, the name of its argument), and the method and the host of a request. The id of the call is there if the adapter gives
+// one: Tool.Invoke, Tool.Ask and Resolve take it; Client, Wrap, Run and Signer have none. Reasons and ids are masked first;
+// WithoutFreeText leaves out those of a model. Paths and hosts are recorded as they were asked for: a model that has got a value can
+// write it there, but not in place of a whole path. A call that names no path at all (malformed input, too many calls) is
+// recorded as an invalid get without one.
 package agent

@@ -86,17 +86,12 @@ func ExampleAgent_Client() {
 
 // The model writes a handle in place of the token that it does not know.
 func ExampleAgent_Wrap() {
-	a, end := hire(vault.Item{Path: "production/deploy-token", Value: vault.NewSecret("not-a-real-token")})
+	a, end := hire(vault.Item{Path: "production/deploy-token", Value: vault.NewSecret("not-a-real-token"), Policy: vault.Policy{
+		Hosts: []string{"POST deploy.example.com/v1"},
+	}})
 	defer end()
 
-	deploy := func(_ context.Context, args string) (string, error) { // your tool
-		var in struct{ Service, Token string }
-		if err := json.Unmarshal([]byte(args), &in); err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("deployed %s with %s", in.Service, in.Token), nil
-	}
-	tool := a.Wrap(deploy, agent.Handles{"token": ""}) // the token goes to no URL
+	tool := deployTool(a)
 	for _, call := range []string{
 		`{"service": "search", "token": "{{secret:production/deploy-token}}"}`,
 		`{"service": "{{secret:production/deploy-token}}", "token": ""}`,
@@ -108,6 +103,22 @@ func ExampleAgent_Wrap() {
 	// Output:
 	// deployed search with [redacted]
 	// Malformed input. Send one JSON object as the schema of this tool says, with no other keys.
+}
+
+// deployTool is the tool with its handles, for whatever frameworks take.
+func deployTool(a *agent.Agent) func(ctx context.Context, args string) (string, error) {
+	return a.Wrap(func(ctx context.Context, args string) (string, error) { // your tool, as it was
+		var in struct{ Service, Token string }
+		if err := json.Unmarshal([]byte(args), &in); err != nil {
+			return "", err
+		}
+		return deploy(ctx, in.Service, in.Token)
+	}, agent.Handles{"token": "POST https://deploy.example.com/v1"}) // where it sends that argument
+}
+
+// deploy stands for one that posts the token there.
+func deploy(_ context.Context, service, token string) (string, error) {
+	return fmt.Sprintf("deployed %s with %s", service, token), nil
 }
 
 // The key of a GitHub App signs the token with which the app asks for installation tokens, and stays in the vault.

@@ -4,8 +4,8 @@ package agent
 
 import "context"
 
-// FuncTool is a Tool in the form of the Microsoft Agent Framework for Go, the successor of AutoGen: its interface
-// tool.FuncTool is made of these methods.
+// FuncTool is a Tool in the form of the Microsoft Agent Framework for Go, the successor of AutoGen: the interface tool.FuncTool
+// of github.com/microsoft/agent-framework-go is made of these methods. Nothing here is compiled against that module.
 type FuncTool struct{ tool *Tool }
 
 // Func returns the tool in that form.

@@ -3,10 +3,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,24 +14,35 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// maxHandles bounds the secrets that one call of a tool may name.
+// maxHandles bounds the handles in one call of a tool, those that are equal too: values are longer than they are.
 const maxHandles = 16
 
 var handle = regexp.MustCompile(`\{\{secret:([^{}]*)\}\}`)
 
 // Handles says where a model may write {{secret:path}} in the arguments of a tool, in place of a value that it does not know:
-// by argument, the URL that the tool sends that argument to. An argument inside of an object is named with dots, as in
-// "headers.Authorization". The policy of the path must name the place; an empty URL is for what does not go over HTTP, and
-// for paths without hosts.
+// by argument, where the tool sends it:
 //
-// Name no argument from which the tool makes a URL, a file name, a query or a message: the place must be the one that is
-// stated here, whatever the model writes.
+//	[METHOD ]URL
+//
+// as in "POST https://api.example.com/v1/items"; the method is GET if none is given. The policy of the path must name that
+// method and place. Empty is for what does not go over HTTP, and for paths without hosts.
+//
+// An argument is named as the JSON spells and cases it; one inside of an object with dots, as in "headers.Authorization". Lists
+// take no handles.
+//
+// Method and URL are a statement of yours. They are what is decided and recorded, and nothing holds the tool to them: a tool
+// that posts where GET is stated has posted. Name no argument from which the tool makes a URL, a file name, a query or a message:
+// the place must be the one that is stated here, whatever the model writes.
 type Handles map[string]string
 
 // Wrap returns f, a tool that takes one JSON object as text, such that the handles in its arguments are resolved when it is
-// called: each is a use of its own, decided and recorded before f runs. What f returns, and the text of its error, are
-// masked; a panic of f is an error. A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a
-// fixed text, as a refusal is, and f does not run.
+// called: each is a use of its own, decided and recorded before f runs, with the name of its argument as the reason and without
+// the id of a call, which only Resolve takes. What f returns, and the text of its error, are masked; a panic of f is an error.
+// A handle in another argument, in a key, in text that looks like a URL, or a malformed one, is answered with a fixed text, as a
+// refusal is, and f does not run.
+//
+// A mistake in h, such as a URL that no policy can name, is the developer's: every call is an error, vault.ErrInvalid, that says
+// which argument it is about, and f does not run.
 func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h Handles) func(ctx context.Context, args string) (string, error) {
 	return func(ctx context.Context, args string) (answer string, err error) {
 		refusal, err := a.Resolve(ctx, "", json.RawMessage(args), h, func(args json.RawMessage) (err error) {
@@ -56,6 +67,10 @@ func (a *Agent) Wrap(f func(ctx context.Context, args string) (string, error), h
 // not do, refusal is the fixed text for it; any other error is a fault, or that of f as it is. What f has got must be masked
 // by the caller, with Redactor, before a model sees it.
 func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, h Handles, f func(json.RawMessage) error) (refusal string, err error) {
+	named, err := h.targets()
+	if err != nil {
+		return "", err
+	}
 	call = a.text(call)
 	if !handle.Match(args) && !strings.Contains(string(args), "{{secret") && !strings.Contains(string(args), `\u`) {
 		return "", f(args)
@@ -67,11 +82,15 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
-	found, ok := h.find("", object)
-	if !ok || len(found) > maxHandles {
+	found, ok := named.find(object, target{})
+	if !ok || len(found) > maxHandles || slices.ContainsFunc(found, func(p place) bool { return a.isValue(p.path) }) {
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
+	slices.SortFunc(found, func(a, b place) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.argument, b.argument))
+	})
+	found = slices.Compact(found) // each is one use
 	ran := false
 	err = a.resolve(ctx, call, object, found, func(args json.RawMessage) error { ran = true; return f(args) })
 	if ran || err == nil {
@@ -83,53 +102,55 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 	return "", &fault{"the tool's handles", err}
 }
 
-// place is one use: a path, and where it goes.
-type place struct{ path, url string }
+// place is one use: a path, and where its value goes.
+type place struct {
+	path string
+	target
+}
 
-// find returns every use that the arguments ask for, each once, or false if a handle stands where none may.
-func (h Handles) find(name string, v any) (found []place, ok bool) {
+// find returns every handle in v, or false if one stands where none may. to is the target of v itself, if it is one; h has those
+// inside of it.
+func (h targets) find(v any, to target) (found []place, ok bool) {
 	switch v := v.(type) {
 	case string:
-		if !strings.Contains(v, "{{secret") {
-			return nil, true
-		}
-		url, named := h[name]
 		matches := handle.FindAllStringSubmatch(v, -1)
-		if !named || strings.Contains(v, "://") || strings.Count(v, "{{secret") != len(matches) {
+		n := strings.Count(v, "{{secret")
+		if n != len(matches) || n > 0 && (to.argument == "" || strings.Contains(v, "://")) {
 			return nil, false
 		}
 		for _, m := range matches {
-			found = append(found, place{m[1], url})
+			found = append(found, place{m[1], to})
 		}
-		return found, true
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			inner := key
-			if name != "" {
-				inner = name + "." + key
+		for key, e := range v {
+			to := h[key]
+			if strings.Contains(key, ".") { // it only looks like an argument inside of another
+				to = target{}
 			}
-			f, ok := h.find(inner, v[key])
-			if !ok || strings.Contains(key, "{{secret") || len(f) > 0 && strings.Contains(key, ".") {
+			f, ok := h.inside(key).find(e, to)
+			if !ok || strings.Contains(key, "{{secret") {
 				return nil, false
 			}
 			found = append(found, f...)
 		}
 	case []any:
 		for _, e := range v {
-			if f, ok := h.find(name+"[]", e); !ok || len(f) > 0 {
+			if _, ok := targets(nil).find(e, target{}); !ok {
 				return nil, false
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b place) int { return strings.Compare(a.path+" "+a.url, b.path+" "+b.url) })
-	return slices.Compact(found), true
+	return found, true
 }
 
 // resolve calls f with the arguments, their handles replaced, while the values are lent.
 func (a *Agent) resolve(ctx context.Context, call string, object map[string]any, uses []place, f func(json.RawMessage) error) error {
 	var reqs []vault.Request
 	for _, u := range uses {
-		reqs = append(reqs, vault.Request{Path: u.path, URL: u.url, Call: call, Reason: "a handle in the arguments of a tool"})
+		reqs = append(reqs, vault.Request{
+			Path: u.path, Method: u.method, URL: u.url, Call: call,
+			Reason: a.redactor.String(fmt.Sprintf("a handle in the argument %q of a tool", u.argument)),
+		})
 	}
 	return a.use(ctx, reqs, func(values []string) error {
 		byPath := map[string]string{}

@@ -200,6 +200,8 @@ func TestMutatedExports(t *testing.T) {
 	} {
 		if n := undetected(c.verify, original, c.all); n != 0 {
 			t.Errorf("%s: %d of %d undetected", c.name, n, len(c.all))
+		} else {
+			t.Logf("%s: %d of %d believed", c.name, n, len(c.all))
 		}
 	}
 
@@ -219,7 +221,7 @@ func TestMutatedExports(t *testing.T) {
 		if n := undetected(c.verify, original, c.all); n == 0 {
 			t.Errorf("the harness does not find a verifier that %s", c.name)
 		} else {
-			t.Logf("a verifier that %s: %d of %d undetected", c.name, n, len(c.all))
+			t.Logf("a verifier that %s: %d of %d believed", c.name, n, len(c.all))
 		}
 	}
 }

@@ -4,6 +4,7 @@ package vault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -29,7 +30,11 @@ func TestAttackHosts(t *testing.T) {
 	}
 	use := func(path, method, url string) func() error {
 		return func() error {
-			return s.Use(ctx, vault.Request{Path: path, Method: method, URL: url}, func(vault.Item) error { return nil })
+			err := s.Use(ctx, vault.Request{Path: path, Method: method, URL: url}, func(vault.Item) error { return nil })
+			if told := vault.CheckURL(method, url); errors.Is(told, vault.ErrInvalid) != errors.Is(err, vault.ErrInvalid) && method+url != "" {
+				t.Errorf("%q %q: CheckURL says %v, Use %v", method, url, told, err)
+			}
+			return err
 		}
 	}
 	set("h/plain", "api.example.com")

@@ -207,6 +207,15 @@ func parseDestination(method, raw string) (destination, error) {
 	return d, nil
 }
 
+// CheckURL returns nil if Use takes a request with this method (GET if empty) and URL, before any policy is asked; else ErrInvalid and
+// what is wrong, without the URL.
+func CheckURL(method, url string) error {
+	if _, err := parseDestination(method, url); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
 func (e hostEntry) matches(d destination) bool {
 	return e.origin == d.origin &&
 		(len(e.methods) == 0 || slices.Contains(e.methods, d.method)) &&

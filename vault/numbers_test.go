@@ -82,6 +82,7 @@ func TestRevokeIsOneCommit(t *testing.T) {
 	if err != nil || commits != 1 || rows != 2 {
 		t.Errorf("Revoke: %v, %d commits, %d rows; want 1 commit of 2 rows", err, commits, rows)
 	}
+	t.Logf("%d commit, %d tokens below", commits, len(sessions))
 	for _, s := range sessions[:20] { // more in a second would be counted, not recorded; refused all the same
 		if _, err := s.Get(t.Context(), vault.Request{Path: benchPath}); !errors.Is(err, vault.ErrDeadToken) {
 			t.Fatalf("a child lives: %v", err)

@@ -13,7 +13,8 @@ import (
 
 // Middleware returns middleware for any server (AddReceivingMiddleware) or client (AddSendingMiddleware) of the SDK. In calls
 // of the named tools, handles in the arguments that agent.Handles names are resolved, each a use by a that is decided and
-// recorded before the tool runs; a handle anywhere else is refused with a fixed text. What every method answers, errors
+// recorded before the tool runs, as by agent.Agent.Wrap; a handle anywhere else is refused with a fixed text. A mistake in an
+// agent.Handles is an error of every call of its tool. What every method answers, errors
 // included, is masked with a.Redactor(): text, structured content, embedded resources, binary data. An answer that would no
 // longer be one is an error. A panic is an error.
 //
@@ -23,8 +24,7 @@ import (
 // an argument that the tool's schema marks with x-mcp-header, since the client copies that into a header.
 func Middleware(a *agent.Agent, tools map[string]agent.Handles) sdk.Middleware {
 	return func(next sdk.MethodHandler) sdk.MethodHandler {
-		next = contain(next)
-		return func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
+		return contain(func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
 			tool, args, with := call(req)
 			if with == nil {
 				res, err = next(ctx, method, req)
@@ -38,7 +38,7 @@ func Middleware(a *agent.Agent, tools map[string]agent.Handles) sdk.Middleware {
 				return text(refusal, true), nil
 			}
 			return mask(a.Redactor(), res, err)
-		}
+		})
 	}
 }
 

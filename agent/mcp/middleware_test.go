@@ -179,6 +179,35 @@ func TestMiddlewareOtherTools(t *testing.T) {
 	}
 }
 
+// The method that the developer states is what is decided and recorded; a mistake of his is an error, and none of the model's.
+func TestMiddlewareStated(t *testing.T) {
+	v := open(t)
+	err := v.Operator("test").SetPolicy(t.Context(), search, vault.Policy{Hosts: []string{"POST api.example.com"}}, "a test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAgent(t, vaulttest.Session(t, v, "researcher", "secrets:use:production/search/*"))
+	call := func(stated string) (*sdk.CallToolResult, []string, error) {
+		p := new(post)
+		c := connect(t, p.server(mcp.Middleware(a, map[string]agent.Handles{"post": {"key": stated}})), new(wire))
+		res, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "post", Arguments: args{"key": "{{secret:" + search + "}}"}})
+		return res, p.got, err
+	}
+	res, got, err := call("POST https://api.example.com/post")
+	if err != nil || res.IsError || len(got) != 1 {
+		t.Errorf("%+v, %v; the tool got %q", res, err, got)
+	}
+	if r := last(t, v); r.Method != "POST" || r.Host != "api.example.com" || r.Reason != `a handle in the argument "key" of a tool` {
+		t.Errorf("recorded as %+v", r)
+	}
+	if res, got, err = call("https://api.example.com/post"); err != nil || !res.IsError || len(got) != 0 {
+		t.Errorf("GET where the policy names POST: %+v, %v; the tool got %q", res, err, got)
+	}
+	if res, got, err = call("POST api.example.com/post"); err == nil || !strings.Contains(err.Error(), `"key"`) || len(got) != 0 {
+		t.Errorf("no scheme: %+v, %v; the tool got %q", res, err, got)
+	}
+}
+
 // A fault of the vault is an error, and the tool does not run.
 func TestMiddlewareFault(t *testing.T) {
 	v := vaulttest.Open(t, map[string]string{search: canary})

@@ -43,11 +43,15 @@ func newReader(path string) (*reader, error) {
 // Rows implements vault.Store.
 func (s *Store) Rows(ctx context.Context, from string, n int) (rows []vault.Row, err error) {
 	err = s.read(ctx, n, func(r *reader) error {
-		return r.rows.query(func(v []driver.Value) error {
+		err := r.rows.query(func(v []driver.Value) error {
 			row, err := rowOf(v)
 			rows = append(rows, row)
 			return err
 		}, from, int64(n))
+		if err == nil && len(rows) == 0 { // as at the end of a vault's opening: what it has read is not read again
+			err = r.run("PRAGMA shrink_memory")
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: rows of %s: %w", s.path, err)

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -59,8 +59,6 @@ var advice = []struct {
 	{vault.ErrNotFound, exitNotFound, ""},
 	{vault.ErrConflict, exitFailure, ""},
 	{vault.ErrInvalid, exitUsage, ""},
-	{fs.ErrExist, exitFailure, ""},
-	{context.Canceled, exitFailure, "interrupted"},
 }
 
 // explain returns what to say of an error, what to do next included, and the exit code.
@@ -72,18 +70,21 @@ func (a *app) explain(err error) (text string, code int) {
 		return "", exitOK
 	case errors.As(err, &exit):
 		return "", int(exit)
+	case errors.Is(err, context.Canceled):
+		return "interrupted", exitFailure
 	case errors.As(err, &usage):
 		return usage.text, exitUsage
 	}
+	text = strings.TrimPrefix(err.Error(), "vault: ")
 	for _, to := range advice {
 		if errors.Is(err, to.is) {
-			if to.text == "" {
-				return err.Error(), to.code
+			if to.text != "" {
+				text += "\n  " + to.text
 			}
-			return err.Error() + "\n  " + to.text, to.code
+			return text, to.code
 		}
 	}
-	return err.Error(), exitFailure
+	return text, exitFailure
 }
 
 // flagError says what is wrong with a flag and does not quote what stood behind it.

@@ -40,15 +40,15 @@ func newRootCommand(a *app) *cobra.Command {
 		Use:           "keyward",
 		Short:         "Keep the credentials of AI agents",
 		Long:          welcome,
-		Example:       "  keyward init\n  keyward list 'production/*' --json",
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no such command; keyward --help lists them")
 			}
-			return cmd.Help()
+			_, err := fmt.Fprintln(a.out, welcome+"\n\nkeyward --help lists all commands, keyward COMMAND --help says how one is used.")
+			return err
 		},
 	}
 	root.SetFlagErrorFunc(flagError)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,7 @@ func (a *app) serve(ctx context.Context, v *vault.Vault, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what opening took, which is most of what there is
 	a.printf("keyward: listening on %s", where(l, conf != nil))
 	return server.Serve(ctx, l, h, a.faults())
 }
@@ -87,7 +89,7 @@ func (a *app) serve(ctx context.Context, v *vault.Vault, f serveFlags) error {
 // fronts returns all that is served, each at its place.
 func (a *app) fronts(v *vault.Vault, f serveFlags) (http.Handler, error) {
 	cfg := server.Config{Vault: v, Hosts: f.hosts, Origins: f.origins, Rate: f.rate, Burst: f.burst, Log: a.faults()}
-	tools := mcp.Config{Session: v.Session, Hosts: f.hosts, Origins: f.origins, Log: a.faults()}
+	tools := mcp.Config{Session: v.Session, Hosts: f.hosts, Origins: f.origins, Rate: f.rate, Burst: f.burst, Log: a.faults()}
 	for _, text := range f.proxies {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {

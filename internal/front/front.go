@@ -34,7 +34,7 @@ type Front struct {
 	*Guard
 	Log    *slog.Logger // never nil
 	vault  Vault
-	limits *limits
+	limits *Limits
 }
 
 // New returns a Front. Errors: vault.ErrInvalid.
@@ -52,7 +52,7 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Front{guard, cfg.Log, cfg.Vault, newLimits(cfg.Rate, cfg.Burst)}, nil
+	return &Front{guard, cfg.Log, cfg.Vault, NewLimits(cfg.Rate, cfg.Burst)}, nil
 }
 
 // Caller is who sends a request: the vault as its bearer sees it.
@@ -91,7 +91,7 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 	case bearer == "":
 		return c, f.Turn(r, c, noBearer)
 	}
-	return c, f.limits.take(r.Context(), c, f.From(r))
+	return c, f.limits.Take(r.Context(), c, f.From(r))
 }
 
 // Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.

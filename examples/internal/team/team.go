@@ -161,9 +161,9 @@ func (t *Team) Script(m Member, out io.Writer) *script.Script {
 	return s
 }
 
-// Log prints and verifies the log of the run.
+// Log prints the records of the agents, and verifies the whole log.
 func (t *Team) Log(ctx context.Context, out io.Writer) error {
-	fmt.Fprintln(out, "\nThe log of the run:")
+	fmt.Fprintln(out, "\nThe log of the agents:")
 	if err := logtable.Write(ctx, out, t.Vault.Log(), audit.Filter{Run: run}); err != nil {
 		return err
 	}
