@@ -74,7 +74,7 @@ func answering[In, Out any](name, about, by string, limit int64, f func(context.
 			return
 		}
 		out, err := f(r.Context(), c, in)
-		if m := (malformed{}); errors.As(err, &m) {
+		if u := (unrecorded{}); errors.As(err, &u) {
 			a.Turn(r, c, front.StatusOf(err)).Write(w, r)
 			return
 		}
@@ -167,13 +167,13 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	front.WriteJSON(w, http.StatusOK, status{"ready"})
 }
 
-// malformed is what is found before the vault is asked.
-type malformed struct{ error }
+// unrecorded is a refusal that the vault has not written down.
+type unrecorded struct{ error }
 
-func (m malformed) Unwrap() error { return m.error }
+func (u unrecorded) Unwrap() error { return u.error }
 
 func badly(format string, args ...any) error {
-	return malformed{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
+	return unrecorded{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
 }
 
 // seconds is a duration in a body.
