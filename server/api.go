@@ -120,13 +120,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+// isRead reports whether r asks to be shown something, and sends nothing.
+func isRead(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.ContentLength == 0
+}
 
 func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 	c, no := a.Admit(r, front.Bearer(r))
 	op, ok := a.operations[name]
 	switch {
 	case no != nil:
+	case !c.Proven: // whatever a stranger sends is not read
+		no = a.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
 	case !ok:
 		no = a.Turn(r, c, noOperation)
 	case r.Method != http.MethodPost:

@@ -15,10 +15,7 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-const (
-	maxRecords  = 1000
-	exportWrite = time.Minute // in which a part of an export must have gone out
-)
+const maxRecords = 1000
 
 type filter struct {
 	Agent   string `json:"agent,omitzero" about:"Of this agent, or one below it."`
@@ -145,17 +142,9 @@ var exporting = operation{
 		}
 		front.Seal(w.Header())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := log.Export(r.Context(), &slow{w: w}); err != nil {
+		if err := log.Export(r.Context(), w); err != nil {
 			a.Log.Error("an export broke off", "cause", err)
 			panic(http.ErrAbortHandler) // so that the client sees that it did
 		}
 	},
-}
-
-// slow gives each part of an answer its own time to go out.
-type slow struct{ w http.ResponseWriter }
-
-func (s *slow) Write(p []byte) (int, error) {
-	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(exportWrite)) // not every writer can
-	return s.w.Write(p)
 }
