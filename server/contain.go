@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyward-go/keyward/internal/front"
@@ -84,13 +85,17 @@ func (t *timed) begin() (end func()) {
 type paced struct {
 	io.ReadCloser
 	control *http.ResponseController
+	broke   atomic.Bool // the client did not send all of it
 }
 
-func (p paced) Read(b []byte) (int, error) {
+func (p *paced) Read(b []byte) (int, error) {
 	_ = p.control.SetReadDeadline(time.Now().Add(partWait)) // not every writer can
 	n, err := p.ReadCloser.Read(b)
 	if err != nil { // from now on net/http reads to see whether the client has gone
 		_ = p.control.SetReadDeadline(time.Time{})
+		if err != io.EOF {
+			p.broke.Store(true)
+		}
 	}
 	return n, err
 }

@@ -55,7 +55,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w, r)
 		return
 	}
-	t := &trip{gateway: g, asked: r, path: path}
+	t := &trip{gateway: g, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
 	engine := egress.New(caller.Session, g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{
@@ -70,7 +70,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ErrorLog:       discard,
 	}
 	in := *r
-	in.Body = paced{r.Body, http.NewResponseController(w)}
+	in.Body = t.body
 	proxy.ServeHTTP(w, &in)
 }
 
@@ -147,6 +147,7 @@ func rewrite(out *http.Request, rest, host string) {
 type trip struct {
 	*gateway
 	asked  *http.Request
+	body   *paced
 	path   string
 	origin string // of the policy, once the door let it pass
 }
@@ -196,6 +197,8 @@ func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var upstream *egress.Error
 	no := front.StatusOf(err)
 	switch {
+	case t.body.broke.Load():
+		no = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the body of the request broke off, or came too slowly"}
 	case errors.Is(err, errElsewhere), errors.Is(err, egress.ErrUnfit):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: err.Error()}
 	case errors.As(err, &upstream) && !errors.Is(err, vault.ErrInvalid):

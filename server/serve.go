@@ -136,10 +136,13 @@ func Route(places map[string]http.Handler) http.Handler {
 			}
 		}
 		if best == "" {
-			nowhere.Write(w, r)
+			best = "/" // for what begins with no slash
+		}
+		if h := places[best]; h != nil {
+			h.ServeHTTP(w, r)
 			return
 		}
-		places[best].ServeHTTP(w, r)
+		nowhere.Write(w, r)
 	})
 }
 
