@@ -46,13 +46,15 @@ var advice = []struct {
 	text string
 }{
 	{errNoVault, exitNotFound, "keyward init makes one; --store or " + storeEnv + " names another place"},
+	{errNoAnchor, exitFailure, "is its disk mounted? keyward anchor begins one; if it was there and is gone, somebody may have put the vault back: compare it with a checkpoint"},
+	{errEvidence, exitTampered, "keep the file as it is, and compare it with the exports and checkpoints that were kept elsewhere"},
 	{vault.ErrNoKey, exitFailure, "--root or " + rootEnv + " says where the root key is; a lost one has to come back from your copy, nothing else opens the vault"},
 	{vault.ErrWrongKey, exitFailure, "nothing was changed; --root or " + rootEnv + " says which root key this vault was sealed with"},
 	{vault.ErrKMSUnavailable, exitFailure, "try again when the key service answers"},
-	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore, which ends every token"},
+	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore --accept-rollback, which ends every token"},
 	{vault.ErrTampered, exitTampered, "somebody or something else than keyward wrote to the store: keep a copy of it as it is, and restore a backup with keyward restore"},
 	{vault.ErrBusy, exitFailure, "another process has the store; try again, and if it stays so find the process that holds it"},
-	{vault.ErrClock, exitFailure, "set the clock of this machine"},
+	{vault.ErrClock, exitFailure, "set the clock of this machine; if it is right, and was ahead when the last record was written, keyward reset-clock"},
 	{vault.ErrNotRecorded, exitFailure, "the record could not be written, so nothing was released; is the disk full or read-only?"},
 	{vault.ErrDeadToken, exitDenied, "ask whoever gave you the token for a new one; an operator finds the cause in the log"},
 	{vault.ErrDenied, exitDenied, ""},

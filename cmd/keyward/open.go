@@ -38,7 +38,12 @@ func hasVault(ctx context.Context, s vault.Store) (bool, error) {
 }
 
 // withVault opens the vault that is there, calls f, and closes it.
-func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) (err error) {
+func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) error {
+	return a.openVault(ctx, false, f)
+}
+
+// openVault is withVault. With begin the anchor may have to begin.
+func (a *app) openVault(ctx context.Context, begin bool, f func(*vault.Vault) error) (err error) {
 	kind, path, err := a.existingPath()
 	if err != nil {
 		return err
@@ -57,7 +62,12 @@ func (a *app) withVault(ctx context.Context, f func(*vault.Vault) error) (err er
 		}
 		return errors.Join(err, store.Close())
 	}
-	v, err := vault.Open(ctx, vault.Config{Store: store, Root: root})
+	cfg, done, err := a.config(ctx, store, root, begin)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	v, err := vault.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

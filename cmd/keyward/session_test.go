@@ -144,10 +144,6 @@ func TestSetAndGet(t *testing.T) {
 		> key +1 .* first key\n.*key +2
 		$ keyward delete production/search/key --version 1 --reason old
 		! version 1 of production/search/key is gone
-		$ keyward delete production/search/key --version 1 --destroy
-		$ keyward delete production/search/key --destroy
-		! needs --version
-		? 2
 		$ keyward get production/search/key --version 1
 		? 4
 		$ keyward delete production/lines

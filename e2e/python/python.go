@@ -69,7 +69,11 @@ func Venv(ctx context.Context, requirements string) (interpreter string, err err
 			return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	return interpreter, os.Rename(part, dir)
+	err = os.Rename(part, dir)
+	if _, err2 := os.Stat(interpreter); err2 == nil {
+		err = nil // another run was first
+	}
+	return interpreter, err
 }
 
 var names = []string{"python3", "python3.12", "python3.11", "python3.10", "/usr/bin/python3"}

@@ -56,7 +56,7 @@ func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 	w.cmd.Dir = dir
 	w.cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, c.Env...)
 	if c.Other {
-		if why := asOther(w.cmd, dir, c.Args[0]); why != "" {
+		if why := asOther(w.cmd, dir); why != "" {
 			fmt.Printf("  %s: not as another user: %s\n", c.Name, why)
 		} else {
 			w.user = " as another user"
