@@ -22,6 +22,7 @@ import (
 	"github.com/keyward-go/keyward/e2e/crewai"
 	"github.com/keyward-go/keyward/e2e/internal/kit"
 	"github.com/keyward-go/keyward/e2e/langchain"
+	"github.com/keyward-go/keyward/e2e/vendor"
 )
 
 // groups is all that there are, in the order in which they run.
@@ -30,6 +31,9 @@ var groups = []kit.Group{
 	autogen.Group,
 	langchain.Group,
 	crewai.Group,
+	vendor.SDK,
+	vendor.MCP,
+	vendor.CLI,
 }
 
 func main() {
