@@ -19,8 +19,8 @@ type tokenBody struct {
 	Scopes      []string       `json:"scopes"`
 	Scope       string         `json:"scope"`
 	TTL         jsontext.Value `json:"ttl"`
-	TTLSeconds  int64          `json:"ttl_seconds"`
-	MaxUses     int            `json:"max_uses"`
+	TTLSeconds  *int64         `json:"ttl_seconds"`
+	MaxUses     *int           `json:"max_uses"`
 	IPAllowlist []string       `json:"ip_allowlist"`
 	AllowedIPs  []string       `json:"allowed_ips"`
 	Description string         `json:"description"`
@@ -89,13 +89,17 @@ func (b tokenBody) grant() (g vault.Grant, err error) {
 	switch {
 	case b.Scope != "" && len(b.Scopes) > 0:
 		return g, badly("scope and scopes are one thing: send one of the two")
-	case len(b.TTL) > 0 && b.TTLSeconds != 0:
+	case len(b.TTL) > 0 && b.TTLSeconds != nil:
 		return g, badly("ttl and ttl_seconds are one thing: send one of the two")
+	case b.MaxUses != nil && *b.MaxUses == 0: // of the vault it would mean not limited
+		return g, badly("max_uses: a number from 1; leave it out for a token whose uses are not limited")
+	case b.MaxUses != nil:
+		g.MaxUses = *b.MaxUses
 	}
 	if g.TTL, err = ttl(b.TTL, b.TTLSeconds); err != nil {
 		return g, err
 	}
-	g.MaxUses, g.Description = b.MaxUses, or(b.Description, b.Reason)
+	g.Description = or(b.Description, b.Reason)
 	for _, text := range slices.Concat(b.IPAllowlist, b.AllowedIPs) {
 		n, err := netip.ParsePrefix(text)
 		if a, bad := netip.ParseAddr(text); bad == nil && a.Zone() == "" {
@@ -112,8 +116,8 @@ func (b tokenBody) grant() (g vault.Grant, err error) {
 const maxTTL = 366 * 24 * time.Hour // the vault allows less
 
 // ttl reads a duration: "15m" of the SDK, 900 of the CLI, ttl_seconds of the older documentation, an hour if there is none.
-func ttl(value jsontext.Value, seconds int64) (time.Duration, error) {
-	text, unit := strconv.FormatInt(seconds, 10), time.Second
+func ttl(value jsontext.Value, seconds *int64) (time.Duration, error) {
+	text, unit := "", time.Second
 	switch value.Kind() {
 	case '"':
 		units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
@@ -123,11 +127,13 @@ func ttl(value jsontext.Value, seconds int64) (time.Duration, error) {
 		}
 	case '0':
 		text = string(value)
-	default:
-		if len(value) > 0 {
-			text = ""
-		} else if seconds == 0 {
+	default: // null, which the vendor does not send either, is refused
+		switch {
+		case len(value) > 0:
+		case seconds == nil:
 			return time.Hour, nil
+		default:
+			text = strconv.FormatInt(*seconds, 10)
 		}
 	}
 	n, err := strconv.ParseUint(text, 10, 32)

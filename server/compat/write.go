@@ -114,6 +114,9 @@ func (q *request) rotate() (any, error) {
 	return q.stored(vault.Item{Path: q.path(), Value: vault.NewSecret(*in.NewValue), Reason: "rotated"})
 }
 
+// maxImport is how many keys one call may store: each is a commit of its own, and the rate of who asks counts calls.
+const maxImport = 1000
+
 // importEnv stores each key of a dotenv file below a namespace. A file that cannot be read, or a name that is no path, stores
 // nothing; what the vault refuses ends it, and the error says what was stored.
 func (q *request) importEnv() (any, error) {
@@ -134,6 +137,9 @@ func (q *request) importEnv() (any, error) {
 	entries, err := dotenv.Parse(strings.NewReader(in.Content))
 	if err != nil {
 		return nil, badly("nothing was imported: %v", err)
+	}
+	if len(entries) > maxImport {
+		return nil, badly("nothing was imported: the file has more than %d keys", maxImport)
 	}
 	for _, e := range entries {
 		if scope.CheckPath(in.Namespace+"/"+e.Key) != nil {
