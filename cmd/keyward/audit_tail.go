@@ -105,13 +105,23 @@ func readCursor(name string) (int64, error) {
 	return n, nil
 }
 
-// writeCursor replaces the file as a whole. It is not synced: after a crash of the machine an older one is good too.
+// writeCursor replaces the file as a whole. It is not synced: after a crash of the machine an older one is good too. A name that
+// somebody has laid in the way, as a link to another file of ours, is removed and not followed.
 func writeCursor(name string, next int64) error {
 	if name == "" {
 		return nil
 	}
-	if err := os.WriteFile(name+".new", strconv.AppendInt(nil, next, 10), 0o600); err != nil {
+	beside := name + ".new"
+	if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(name+".new", name)
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(strconv.AppendInt(nil, next, 10))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(beside, name)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (d *doctor) checkVault(ctx context.Context, kind, path string) (err error) 
 		return nil
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	d.ok("vault", "opens, and its rows are those that keyward wrote")
+	d.ok("vault", "opens, and the rows that decide are those that keyward wrote")
 	op, err := d.operator(v)
 	if err != nil {
 		return err
@@ -60,6 +61,7 @@ func (d *doctor) checkVault(ctx context.Context, kind, path string) (err error) 
 		return err
 	}
 	if seen, ok := d.checkLog(ctx, l); ok && d.checkClock(seen) {
+		d.checkValues(ctx, op)
 		d.checkKeys(ctx, op)
 		d.checkSecrets(ctx, op, seen)
 	}
@@ -89,6 +91,18 @@ func (d *doctor) checkRows(ctx context.Context, store vault.Store) error {
 			"it has %d rows that every process holds in memory; more than %d are slow to open", n, manyRows)
 	}
 	return nil
+}
+
+// checkValues has each sealed value read, which opening does not, by a backup of which nothing is kept.
+func (d *doctor) checkValues(ctx context.Context, op *vault.Operator) {
+	progress := d.progress("KiB of values read")
+	err := op.Backup(ctx, &meter{ctx: ctx, w: io.Discard, progress: progress, unit: 1024}, "doctor: all is read, and nothing kept")
+	progress.end()
+	if err != nil {
+		d.failed("values", err)
+		return
+	}
+	d.ok("values", "all sealed values are those that were put")
 }
 
 func (d *doctor) checkKeys(ctx context.Context, op *vault.Operator) {

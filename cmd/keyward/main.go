@@ -28,6 +28,7 @@ import (
 )
 
 func main() {
+	conceal()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := guarded(os.Stderr, func() int { return execute(ctx, newApp(), os.Args[1:]) })
@@ -63,7 +64,8 @@ type app struct {
 	json                            bool
 }
 
-// newApp returns the app of this process. The bearer leaves the environment, so that no program that is started inherits it.
+// newApp returns the app of this process. The bearer leaves the environment, so that no program that is started inherits it;
+// what the kernel keeps of the first environment, conceal has taken from them.
 func newApp() *app {
 	isTerm := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	a := &app{
