@@ -52,6 +52,7 @@ var programs = []struct {
 	}},
 	{"test_published_form.py", nil},
 	{"test_client.py", nil},
+	{"test_shown.py", nil},
 }
 
 // want is what the log has of them.

@@ -50,7 +50,10 @@ def _loopback(host: str) -> bool:
 
 def post(url: str, operation: str, bearer: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     """Asks one operation of the API, and raises what it is refused with."""
+    if not (bearer.isascii() and bearer.isprintable()):  # http.client would say so in an error that quotes it
+        raise InvalidRequest("the agent key or token has characters that none has: does it end in a newline?")
     connection = connect(url, timeout)
+    connection.set_debuglevel(0)  # one that is set for all connections prints what is sent, the bearer too
     try:
         headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
         connection.request("POST", f"/api/v1/{operation}", json.dumps(body), headers)

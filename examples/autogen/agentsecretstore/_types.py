@@ -21,8 +21,20 @@ class _Redacted:
     def value(self) -> str:
         return self._value
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([redacted])"
+
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} is not pickled: keep the path, and read the value again")
+        raise TypeError(f"a {type(self).__name__} is not pickled: it would be saved with its value")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
+
+
+class AgentKey(_Redacted):
+    """The key of an agent."""
+
+    __slots__ = ()
 
 
 class Token(_Redacted):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ._errors import InvalidRequest, VaultError
 from ._http import connect, post
-from ._types import Item, Secret, Token
+from ._types import AgentKey, Item, Secret, Token
 
 
 class AgentVault:
@@ -23,7 +23,7 @@ class AgentVault:
 
     def __init__(self, agent_key: str | None = None, api_url: str | None = None, timeout: float = 30.0) -> None:
         """`agent_key` defaults to ASS_AGENT_KEY, and is not needed where every call has a token. `timeout` is in seconds."""
-        self._key = agent_key or os.environ.get("ASS_AGENT_KEY", "")
+        self._key = AgentKey(agent_key or os.environ.get("ASS_AGENT_KEY", ""))
         self._url = api_url or os.environ.get("ASS_API_URL", "") or "http://127.0.0.1:7423"
         self._timeout = timeout
         connect(self._url, timeout)  # not yet connected: refuses a wrong address now
@@ -102,9 +102,9 @@ class AgentVault:
         await self._ask("delete", token, {"path": path, "reason": reason})
 
     def _agent_key(self) -> str:
-        if not self._key:
+        if not self._key.value:
             raise InvalidRequest("no agent key: set ASS_AGENT_KEY to what `keyward agent create` printed")
-        return self._key
+        return self._key.value
 
     async def _ask(self, operation: str, bearer: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(post, self._url, operation, bearer, body, self._timeout)
