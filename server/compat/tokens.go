@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -49,9 +50,13 @@ func (q *request) issue() (any, error) {
 		return nil, err
 	}
 	claims, err := q.session().Claims(q.Context())
-	if err != nil {
-		_, err = q.session().Issue(q.Context(), vault.Grant{}) // refused, and recorded, for who asks
-		return nil, err
+	if err != nil { // the door refuses that, and records it; if another process made the key, it has heard of it then
+		if _, err = q.session().Issue(q.Context(), vault.Grant{}); !errors.Is(err, vault.ErrInvalid) {
+			return nil, err
+		}
+		if claims, err = q.session().Claims(q.Context()); err != nil {
+			return nil, unasked(err)
+		}
 	}
 	if in.Scope != "" {
 		in.Scopes = append(in.Scopes, in.Scope)
