@@ -124,6 +124,8 @@ func TestFormat(t *testing.T) {
 		" a":                "K=' a'\n",
 		"it's\n\"\\\t\x00é": `K="it's\n\"\\\u0009\u0000é"` + "\n",
 		"clé":               "K='clé'\n",
+		"it's $(id)":        `K='it'"'"'s $(id)'` + "\n",
+		"`id`\n'$X":         `K='` + "`id`" + `'"\n'"'$X'` + "\n",
 		"a\ufffdb":          "K='a\ufffdb'\n",
 	} {
 		if got, err := Format("K", value); got != want || err != nil {

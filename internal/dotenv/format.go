@@ -12,8 +12,9 @@ import (
 )
 
 // Format returns the line of an entry, newline included, that Parse reads as the same key and value: without quotes where no
-// reader needs them, in single quotes where it can be so, since there no reader expands anything, and else in double ones. What
-// has no line (bytes that are not UTF-8, too many of them) is an error that quotes nothing.
+// reader needs them, in single quotes where it can be so, since there no reader expands anything, and else in double ones; a
+// dollar sign and a backtick never, so that a shell that reads the file runs nothing of a value. What has no line (bytes that are
+// not UTF-8, too many of them) is an error that quotes nothing.
 func Format(key, value string) (string, error) {
 	switch {
 	case scope.CheckPath(key) != nil || strings.Contains(key, "/"):
@@ -35,9 +36,33 @@ func quoted(value string) string {
 	if !strings.ContainsFunc(value, special) {
 		return value
 	}
-	if !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == '\'' }) {
+	if !strings.ContainsFunc(value, inDouble) {
 		return "'" + value + "'"
 	}
+	if !strings.ContainsAny(value, "$`") {
+		return doubled(value)
+	}
+	var b strings.Builder // of pieces, with what a shell would run in single quotes
+	for rest := value; rest != ""; {
+		double := inDouble(rune(rest[0]))
+		n := strings.IndexFunc(rest, func(r rune) bool { return inDouble(r) != double })
+		if n < 0 {
+			n = len(rest)
+		}
+		if double {
+			b.WriteString(doubled(rest[:n]))
+		} else {
+			b.WriteString("'" + rest[:n] + "'")
+		}
+		rest = rest[n:]
+	}
+	return b.String()
+}
+
+// inDouble are those that cannot stand in single quotes.
+func inDouble(r rune) bool { return r < ' ' || r == '\'' }
+
+func doubled(value string) string {
 	b := append(make([]byte, 0, len(value)+16), '"')
 	for i := range len(value) {
 		switch c := value[i]; {
