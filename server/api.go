@@ -74,7 +74,7 @@ func answering[In, Out any](name, about, by string, limit int64, f func(context.
 			return
 		}
 		out, err := f(r.Context(), c, in)
-		if m := (malformed{}); errors.As(err, &m) {
+		if u := (unrecorded{}); errors.As(err, &u) {
 			a.Turn(r, c, front.StatusOf(err)).Write(w, r)
 			return
 		}
@@ -120,13 +120,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+// isRead reports whether r asks to be shown something, and sends nothing.
+func isRead(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.ContentLength == 0
+}
 
 func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 	c, no := a.Admit(r, front.Bearer(r))
 	op, ok := a.operations[name]
 	switch {
 	case no != nil:
+	case !c.Proven: // whatever a stranger sends is not read
+		no = a.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
 	case !ok:
 		no = a.Turn(r, c, noOperation)
 	case r.Method != http.MethodPost:
@@ -167,13 +172,13 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	front.WriteJSON(w, http.StatusOK, status{"ready"})
 }
 
-// malformed is what is found before the vault is asked.
-type malformed struct{ error }
+// unrecorded is a refusal that the vault has not written down.
+type unrecorded struct{ error }
 
-func (m malformed) Unwrap() error { return m.error }
+func (u unrecorded) Unwrap() error { return u.error }
 
 func badly(format string, args ...any) error {
-	return malformed{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
+	return unrecorded{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
 }
 
 // seconds is a duration in a body.

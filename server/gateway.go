@@ -42,14 +42,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no = g.Turn(r, caller, twoTokens)
 	}
 	path, rest, ok := cutUse(r.URL.EscapedPath())
-	if no == nil && !ok {
+	switch {
+	case no != nil:
+	case !ok:
 		no = g.Turn(r, caller, noPlace)
+	case r.Header["Upgrade"] != nil:
+		no = g.Turn(r, caller, noUpgrade)
+	case strays(r, bearer):
+		no = g.Turn(r, caller, strayToken)
 	}
 	if no != nil {
 		no.Write(w, r)
 		return
 	}
-	t := &trip{gateway: g, w: w, path: path}
+	t := &trip{gateway: g, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
 	engine := egress.New(caller.Session, g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{
@@ -63,13 +69,35 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		BufferPool:     &buffers,
 		ErrorLog:       discard,
 	}
-	proxy.ServeHTTP(w, r)
+	in := *r
+	in.Body = t.body
+	proxy.ServeHTTP(w, &in)
 }
 
 var (
-	twoTokens = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "Authorization and X-Api-Key bear two different tokens: send one"}
-	noPlace   = &front.Refusal{Status: http.StatusNotFound, Code: "not_found", Message: "the gateway serves /use/{path of the secret}/~/{path at its host}"}
+	twoTokens  = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "Authorization and X-Api-Key bear two different tokens: send one"}
+	noPlace    = &front.Refusal{Status: http.StatusNotFound, Code: "not_found", Message: "the gateway serves /use/{path of the secret}/~/{path at its host}"}
+	noUpgrade  = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the gateway carries requests and their answers: send no Upgrade"}
+	strayToken = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the token stands where it would go on to the upstream: send it in Authorization or X-Api-Key alone"}
 )
+
+// strays reports whether the token of the caller stands in a place that is sent on.
+func strays(r *http.Request, token string) bool {
+	if !strings.HasPrefix(token, "kw_") { // it is none
+		return false
+	}
+	if strings.Contains(r.URL.EscapedPath(), token) || strings.Contains(r.URL.RawQuery, token) {
+		return true
+	}
+	for name, values := range r.Header {
+		for _, v := range values {
+			if strings.Contains(v, token) && name != "Authorization" && name != "X-Api-Key" {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // runToken returns the token that h bears: SDKs have one place or the other for their key. one is false if there are two.
 func runToken(h http.Header) (token string, one bool) {
@@ -118,45 +146,59 @@ func rewrite(out *http.Request, rest, host string) {
 // trip is one request on its way.
 type trip struct {
 	*gateway
-	w      http.ResponseWriter
+	asked  *http.Request
+	body   *paced
 	path   string
 	origin string // of the policy, once the door let it pass
 }
 
 // answer holds a redirect against where it leads: the caller must come back through the door, or it would take its token there.
+// The Location of any other answer is for the caller to read, and leads back here where it can.
 func (t *trip) answer(resp *http.Response) error {
-	to := resp.Header.Get("Location")
-	if to == "" {
+	all := resp.Header["Location"]
+	if len(all) == 0 {
 		return nil
 	}
-	u, err := url.Parse(to)
-	if err != nil {
+	back, err := t.back(resp.Request.URL, all[0])
+	switch redirects := resp.StatusCode/100 == 3; {
+	case redirects && (err != nil || len(all) > 1):
 		return errElsewhere
+	case err == nil && len(all) == 1:
+		resp.Header.Set("Location", back)
 	}
-	base := resp.Request.URL
+	return nil
+}
+
+// back returns the place at the gateway of a Location that is at the host of base.
+func (t *trip) back(base *url.URL, location string) (string, error) {
+	u, err := url.Parse(location)
+	if err != nil {
+		return "", errElsewhere
+	}
 	if base.Host == "" {
 		scheme, host, _ := strings.Cut(t.origin, "://")
 		base = &url.URL{Scheme: scheme, Host: host, Path: base.Path, RawPath: base.RawPath}
 	}
 	u = base.ResolveReference(u)
 	if u.Scheme != base.Scheme || u.Host != base.Host || u.User != nil {
-		return errElsewhere
+		return "", errElsewhere
 	}
-	back := "/use/" + t.path + "/~" + u.EscapedPath()
+	back := "/use/" + t.path + "/~/" + strings.TrimPrefix(u.EscapedPath(), "/")
 	if u.RawQuery != "" {
 		back += "?" + u.RawQuery
 	}
-	resp.Header.Set("Location", back)
-	return nil
+	return back, nil
 }
 
 var errElsewhere = errors.New("the upstream redirects to another place, where the token of the caller has no business")
 
 // fail answers what went wrong: the door's refusals with their status, all that an upstream did as 502.
-func (t *trip) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var upstream *egress.Error
 	no := front.StatusOf(err)
 	switch {
+	case t.body.broke.Load():
+		no = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the body of the request broke off, or came too slowly"}
 	case errors.Is(err, errElsewhere), errors.Is(err, egress.ErrUnfit):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: err.Error()}
 	case errors.As(err, &upstream) && !errors.Is(err, vault.ErrInvalid):
@@ -167,5 +209,5 @@ func (t *trip) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case no.Status >= http.StatusInternalServerError:
 		t.Log.Error("a use failed", "path", t.path, "cause", err)
 	}
-	no.Write(w, r)
+	no.Write(w, t.asked)
 }

@@ -14,10 +14,10 @@ type nothing struct{}
 
 // link is a vault.Link in a body.
 type link struct {
-	ID      string `json:"id"`
-	Issued  string `json:"issued"`
-	Expires string `json:"expires"`
-	Grant   grant  `json:"grant"`
+	ID      string `json:"id" about:"What revoke takes, and records name."`
+	Issued  string `json:"issued" about:"RFC 3339."`
+	Expires string `json:"expires" about:"RFC 3339; empty in a narrowing that does not shorten the life."`
+	Grant   grant  `json:"grant" about:"What this link allows."`
 }
 
 func linkOf(l vault.Link) link {
@@ -36,27 +36,30 @@ func grantOf(g vault.Grant) grant {
 }
 
 type links struct {
-	Links []link `json:"links"`
+	Links []link `json:"links" about:"The oldest first. What the token may do is what every link allows."`
 }
 
 func claims(ctx context.Context, c caller, _ nothing) (links, error) {
 	all, err := c.Claims(ctx)
+	if err != nil {
+		return links{}, unrecorded{err}
+	}
 	out := links{make([]link, 0, len(all))}
 	for _, l := range all {
 		out.Links = append(out.Links, linkOf(l))
 	}
-	return out, err
+	return out, nil
 }
 
 type tokenState struct {
 	link
-	Parents []string `json:"parents,omitzero"`
-	Uses    int      `json:"uses"`
-	Revoked bool     `json:"revoked"`
+	Parents []string `json:"parents,omitzero" about:"The links before it, by their ids."`
+	Uses    int      `json:"uses" about:"How often it was used, if that is counted."`
+	Revoked bool     `json:"revoked" about:"Whether it has been revoked itself."`
 }
 
 type tokenStates struct {
-	Tokens []tokenState `json:"tokens"`
+	Tokens []tokenState `json:"tokens" about:"All links that are known and have not expired."`
 }
 
 func tokens(ctx context.Context, o *vault.Operator, _ nothing) (tokenStates, error) {
@@ -69,16 +72,16 @@ func tokens(ctx context.Context, o *vault.Operator, _ nothing) (tokenStates, err
 }
 
 type newKey struct {
-	Name     string `json:"name"`
-	Operator bool   `json:"operator,omitzero"`
-	Expires  string `json:"expires"`
-	Limits   grant  `json:"limits,omitzero"`
-	Reason   string `json:"reason,omitzero"`
+	Name     string `json:"name" about:"By which it is recorded: 1 to 64 of A-Z a-z 0-9 _ -"`
+	Operator bool   `json:"operator,omitzero" about:"A remote operator, with full authority, instead of an agent key."`
+	Expires  string `json:"expires" about:"When it ends: RFC 3339, whole seconds, at most 366 days away."`
+	Limits   grant  `json:"limits,omitzero" about:"What an agent key may issue; scopes are required. Of an operator only networks and description."`
+	Reason   string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
 type credential struct {
-	ID         string `json:"id"`
-	Credential string `json:"credential"`
+	ID         string `json:"id" about:"Of the key: revoke ends it."`
+	Credential string `json:"credential" about:"kw_agent_… or kw_op_…. It is shown here only."`
 }
 
 func createKey(ctx context.Context, o *vault.Operator, in newKey) (credential, error) {
@@ -98,16 +101,16 @@ func createKey(ctx context.Context, o *vault.Operator, in newKey) (credential, e
 }
 
 type key struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Operator bool   `json:"operator"`
-	Limits   grant  `json:"limits,omitzero"`
-	Expires  string `json:"expires"`
-	Revoked  bool   `json:"revoked"`
+	ID       string `json:"id" about:"What revoke takes."`
+	Name     string `json:"name" about:"By which it is recorded."`
+	Operator bool   `json:"operator" about:"Whether it is a remote operator's."`
+	Limits   grant  `json:"limits,omitzero" about:"What it may issue, and from where."`
+	Expires  string `json:"expires" about:"RFC 3339."`
+	Revoked  bool   `json:"revoked" about:"Whether it has been revoked."`
 }
 
 type keyList struct {
-	Keys []key `json:"keys"`
+	Keys []key `json:"keys" about:"The first to expire first, those that have ended too."`
 }
 
 func keys(ctx context.Context, o *vault.Operator, _ nothing) (keyList, error) {

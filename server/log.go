@@ -15,31 +15,28 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-const (
-	maxRecords  = 1000
-	exportWrite = time.Minute // in which a part of an export must have gone out
-)
+const maxRecords = 1000
 
 type filter struct {
-	Agent   string `json:"agent,omitzero"`
-	Run     string `json:"run,omitzero"`
-	User    string `json:"user,omitzero"`
-	Tenant  string `json:"tenant,omitzero"`
-	Token   string `json:"token,omitzero"`
-	Op      string `json:"op,omitzero"`
-	Path    string `json:"path,omitzero"`
-	Outcome string `json:"outcome,omitzero"`
-	From    string `json:"from,omitzero"`
-	To      string `json:"to,omitzero"`
-	Since   int64  `json:"since,omitzero"`
-	Limit   int    `json:"limit,omitzero"` // 1,000 at most and if zero
-	Reason  string `json:"reason,omitzero"`
+	Agent   string `json:"agent,omitzero" about:"Of this agent, or one below it."`
+	Run     string `json:"run,omitzero" about:"Of this run."`
+	User    string `json:"user,omitzero" about:"For this user."`
+	Tenant  string `json:"tenant,omitzero" about:"For this tenant."`
+	Token   string `json:"token,omitzero" about:"With the token, or one narrowed from it, that has this id."`
+	Op      string `json:"op,omitzero" about:"Of this operation, as in get or use."`
+	Path    string `json:"path,omitzero" about:"Of this path, or of those that a pattern such as production/* covers."`
+	Outcome string `json:"outcome,omitzero" enum:"granted,denied,failed" about:"With this outcome."`
+	From    string `json:"from,omitzero" about:"From this time on: RFC 3339."`
+	To      string `json:"to,omitzero" about:"Before this time: RFC 3339."`
+	Since   int64  `json:"since,omitzero" about:"From this number on."`
+	Limit   int    `json:"limit,omitzero" about:"So many at most. Zero: 1,000, which is the most."`
+	Reason  string `json:"reason,omitzero" about:"Why the log is read, for the record: 1 KiB at most."`
 }
 
 type page struct {
-	Records []jsontext.Value `json:"records"` // canonical lines
-	Next    int64            `json:"next"`    // since, for the next page
-	More    bool             `json:"more"`
+	Records []jsontext.Value `json:"records" about:"The canonical lines of the log, in order."`
+	Next    int64            `json:"next" about:"since, for the next page."`
+	More    bool             `json:"more" about:"Whether there are more by now."`
 }
 
 func records(ctx context.Context, o *vault.Operator, in filter) (out page, err error) {
@@ -47,11 +44,14 @@ func records(ctx context.Context, o *vault.Operator, in filter) (out page, err e
 		Agent: in.Agent, Run: in.Run, User: in.User, Tenant: in.Tenant, Token: in.Token, Op: in.Op, Path: in.Path,
 		Outcome: audit.Outcome(in.Outcome), Since: in.Since,
 	}
-	for text, to := range map[string]*time.Time{in.From: &f.From, in.To: &f.To} {
-		if text == "" {
+	for _, limit := range []struct {
+		text string
+		to   *time.Time
+	}{{in.From, &f.From}, {in.To, &f.To}} {
+		if limit.text == "" {
 			continue
 		}
-		if *to, err = time.Parse(time.RFC3339, text); err != nil {
+		if *limit.to, err = time.Parse(time.RFC3339, limit.text); err != nil {
 			return out, badly("from and to: times as RFC 3339 has them")
 		}
 	}
@@ -84,12 +84,12 @@ func records(ctx context.Context, o *vault.Operator, in filter) (out page, err e
 }
 
 type reason struct {
-	Reason string `json:"reason,omitzero"`
+	Reason string `json:"reason,omitzero" about:"Why the log is read, for the record: 1 KiB at most."`
 }
 
 type signed struct {
-	Checkpoint string `json:"checkpoint"`
-	Key        string `json:"key"` // of the log; trust the one that you keep
+	Checkpoint string `json:"checkpoint" about:"A signed note, as C2SP tlog-checkpoint has it."`
+	Key        string `json:"key" about:"The public key of the log. Trust the one that you keep."`
 }
 
 func checkpoint(ctx context.Context, o *vault.Operator, in reason) (signed, error) {
@@ -102,14 +102,14 @@ func checkpoint(ctx context.Context, o *vault.Operator, in reason) (signed, erro
 }
 
 type proofRequest struct {
-	Seq        int64  `json:"seq"`
-	Checkpoint string `json:"checkpoint"`
-	Reason     string `json:"reason,omitzero"`
+	Seq        int64  `json:"seq" about:"The number of the record."`
+	Checkpoint string `json:"checkpoint" about:"A checkpoint of a log that has it."`
+	Reason     string `json:"reason,omitzero" about:"Why the log is read, for the record: 1 KiB at most."`
 }
 
 type proven struct {
-	Line  string `json:"line"`
-	Proof string `json:"proof"` // as audit.Proof writes itself
+	Line  string `json:"line" about:"The canonical line of the record."`
+	Proof string `json:"proof" about:"As Go's audit.Proof reads it, for audit.CheckRecord with the line and the checkpoint."`
 }
 
 func proof(ctx context.Context, o *vault.Operator, in proofRequest) (proven, error) {
@@ -142,17 +142,9 @@ var exporting = operation{
 		}
 		front.Seal(w.Header())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := log.Export(r.Context(), &slow{w: w}); err != nil {
+		if err := log.Export(r.Context(), w); err != nil {
 			a.Log.Error("an export broke off", "cause", err)
 			panic(http.ErrAbortHandler) // so that the client sees that it did
 		}
 	},
-}
-
-// slow gives each part of an answer its own time to go out.
-type slow struct{ w http.ResponseWriter }
-
-func (s *slow) Write(p []byte) (int, error) {
-	_ = http.NewResponseController(s.w).SetWriteDeadline(time.Now().Add(exportWrite)) // not every writer can
-	return s.w.Write(p)
 }

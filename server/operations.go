@@ -15,7 +15,7 @@ import (
 // operations are all that the API does.
 var operations = []operation{
 	forCaller("issue", "Issue a token: a new grant, one inside an agent key's limits, or a narrowing of the token that asks.", maxSmall, issue),
-	forCaller("claims", "What the credential that asks says of itself.", maxSmall, claims),
+	forCaller("claims", "What the credential that asks says of itself; not whether it is still alive. An answer is not recorded.", maxSmall, claims),
 	forCaller("get", "Reveal a value.", maxSmall, get),
 	forCaller("put", "Store a new version.", maxLarge, put),
 	forCaller("delete", "Delete a version, or with version 0 all of them.", maxSmall, remove),
@@ -36,16 +36,17 @@ var operations = []operation{
 	exporting,
 }
 
+// The tags "about" and "enum" are for openapi.json. What has no omitzero is required there.
 type grant struct {
-	Agent       string   `json:"agent,omitzero"`
-	Run         string   `json:"run,omitzero"`
-	User        string   `json:"user,omitzero"`
-	Tenant      string   `json:"tenant,omitzero"`
-	Description string   `json:"description,omitzero"`
-	Scopes      []string `json:"scopes,omitzero"`
-	TTL         int64    `json:"ttl_seconds,omitzero"`
-	MaxUses     int      `json:"max_uses,omitzero"`
-	Networks    []string `json:"networks,omitzero"`
+	Agent       string   `json:"agent,omitzero" about:"Who acts: names joined by slashes, 128 bytes at most. A narrowing may only append, as in researcher/summariser."`
+	Run         string   `json:"run,omitzero" about:"The run it belongs to: a name of 1 to 64 of A-Z a-z 0-9 _ -"`
+	User        string   `json:"user,omitzero" about:"For whom: a name, as run is."`
+	Tenant      string   `json:"tenant,omitzero" about:"For which tenant: a name, as run is."`
+	Description string   `json:"description,omitzero" about:"Free text, 256 bytes at most."`
+	Scopes      []string `json:"scopes,omitzero" about:"What it may do, as in secrets:read:production/*. In a narrowing, none changes nothing."`
+	TTL         int64    `json:"ttl_seconds,omitzero" about:"How long it lives, in seconds. In a narrowing, zero changes nothing."`
+	MaxUses     int      `json:"max_uses,omitzero" about:"How often it may be used. Zero: without a limit of its own."`
+	Networks    []string `json:"networks,omitzero" about:"Where it may be used from, as in 10.0.0.0/8, 16 at most. None: from everywhere."`
 }
 
 func (g grant) grant() (out vault.Grant, err error) {
@@ -63,10 +64,10 @@ func (g grant) grant() (out vault.Grant, err error) {
 }
 
 type issued struct {
-	Token   string `json:"token"`
-	ID      string `json:"id"`
-	Agent   string `json:"agent"`
-	Expires string `json:"expires"`
+	Token   string `json:"token" about:"The bearer. It is shown here only."`
+	ID      string `json:"id" about:"What revoke takes, and records name."`
+	Agent   string `json:"agent" about:"Who acts with it."`
+	Expires string `json:"expires" about:"When it ends: RFC 3339."`
 }
 
 func issue(ctx context.Context, c caller, in grant) (out issued, err error) {
@@ -98,47 +99,75 @@ func issue(ctx context.Context, c caller, in grant) (out issued, err error) {
 }
 
 type secretRequest struct {
-	Path     string            `json:"path"`
-	Version  int               `json:"version,omitzero"`
-	Reason   string            `json:"reason,omitzero"`
-	Call     string            `json:"call,omitzero"`
-	Metadata map[string]string `json:"metadata,omitzero"`
+	Path     string            `json:"path" about:"The path of a secret, as in production/llm/key."`
+	Version  int               `json:"version,omitzero" about:"A number. Zero: the newest, and for delete all of them; destroy wants one."`
+	Reason   string            `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
+	Call     string            `json:"call,omitzero" about:"The tool call or request that it belongs to, for the record: 128 bytes at most."`
+	Metadata map[string]string `json:"metadata,omitzero" about:"More for the record: 32 keys and 4 KiB at most, in the clear."`
 }
 
 func (r secretRequest) request() vault.Request {
 	return vault.Request{Path: r.Path, Version: r.Version, Reason: r.Reason, Call: r.Call, Metadata: r.Metadata}
 }
 
+// item is a version without its value.
 type item struct {
-	Path     string            `json:"path"`
-	Version  int               `json:"version"`
-	Value    string            `json:"value,omitzero"`
-	Encoding string            `json:"encoding,omitzero"` // base64: of a value that is no UTF-8
-	Policy   policy            `json:"policy,omitzero"`
-	Metadata map[string]string `json:"metadata,omitzero"`
-	Created  string            `json:"created,omitzero"`
-	Reason   string            `json:"reason,omitzero"`
+	Path     string            `json:"path" about:"The path of the secret."`
+	Version  int               `json:"version" about:"The number of the version."`
+	Policy   policy            `json:"policy,omitzero" about:"The policy of the path."`
+	Metadata map[string]string `json:"metadata,omitzero" about:"What was put with it."`
+	Created  string            `json:"created,omitzero" about:"When it was put: RFC 3339."`
+	Reason   string            `json:"reason,omitzero" about:"Why it was put."`
+}
+
+type revealed struct {
+	Path     string            `json:"path" about:"The path of the secret."`
+	Version  int               `json:"version" about:"The number of the version."`
+	Value    string            `json:"value" about:"The value. Empty if it is."`
+	Encoding string            `json:"encoding,omitzero" enum:"base64" about:"base64: value is the base64 of bytes that are no UTF-8."`
+	Policy   policy            `json:"policy,omitzero" about:"The policy of the path."`
+	Metadata map[string]string `json:"metadata,omitzero" about:"What was put with it."`
+	Created  string            `json:"created,omitzero" about:"When it was put: RFC 3339."`
+	Reason   string            `json:"reason,omitzero" about:"Why it was put."`
+}
+
+type newItem struct {
+	Path     string            `json:"path" about:"Where to: segments of a-z 0-9 . _ - joined by slashes."`
+	Value    *string           `json:"value" about:"The value, 1 MiB at most."`
+	Encoding string            `json:"encoding,omitzero" enum:"base64" about:"base64: value is the base64 of bytes that are no UTF-8."`
+	Version  int               `json:"version,omitzero" about:"The number that must be next. Zero: whichever is."`
+	Policy   policy            `json:"policy,omitzero" about:"What is given can only tighten the policy of the path."`
+	Metadata map[string]string `json:"metadata,omitzero" about:"32 keys and 4 KiB at most, kept in the clear."`
+	Reason   string            `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
+}
+
+type stored struct {
+	Path    string `json:"path" about:"The path of the secret."`
+	Version int    `json:"version" about:"The number of the new version."`
 }
 
 func itemOf(it vault.Item) item {
 	return item{Path: it.Path, Version: it.Version, Policy: policyOf(it.Policy), Metadata: it.Metadata, Created: stamp(it.Created), Reason: it.Reason}
 }
 
-func get(ctx context.Context, c caller, in secretRequest) (item, error) {
+func get(ctx context.Context, c caller, in secretRequest) (out revealed, err error) {
 	it, err := c.Get(ctx, in.request())
 	if err != nil {
-		return item{}, err
+		return out, err
 	}
-	out := itemOf(it)
+	out = revealed{Path: it.Path, Version: it.Version, Policy: policyOf(it.Policy), Metadata: it.Metadata, Created: stamp(it.Created), Reason: it.Reason}
 	if out.Value = it.Value.Reveal(); !utf8.ValidString(out.Value) {
 		out.Value, out.Encoding = base64.StdEncoding.EncodeToString([]byte(out.Value)), "base64"
 	}
 	return out, nil
 }
 
-func put(ctx context.Context, c caller, in item) (out item, err error) {
+func put(ctx context.Context, c caller, in newItem) (out stored, err error) {
+	if in.Value == nil { // an empty one is a value too
+		return out, badly("value is missing")
+	}
 	it := vault.Item{Path: in.Path, Version: in.Version, Metadata: in.Metadata, Reason: in.Reason}
-	value := in.Value
+	value := *in.Value
 	switch in.Encoding {
 	case "":
 	case "base64":
@@ -149,18 +178,15 @@ func put(ctx context.Context, c caller, in item) (out item, err error) {
 	default:
 		err = errors.New("unknown")
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return out, badly("encoding: none, or base64 of the value")
-	case in.Created != "":
-		return out, badly("created is set by the vault")
 	}
 	if it.Policy, err = in.Policy.policy(); err != nil {
 		return out, err
 	}
 	it.Value = vault.NewSecret(value)
 	n, err := c.Put(ctx, it)
-	return item{Path: in.Path, Version: n}, err
+	return stored{in.Path, n}, err
 }
 
 type done struct{}
@@ -170,12 +196,12 @@ func remove(ctx context.Context, c caller, in secretRequest) (done, error) {
 }
 
 type pattern struct {
-	Pattern string `json:"pattern"`
-	Reason  string `json:"reason,omitzero"`
+	Pattern string `json:"pattern" about:"As in a scope: a path, or one with a last segment *, which stands for one or more."`
+	Reason  string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
 type items struct {
-	Items []item `json:"items"`
+	Items []item `json:"items" about:"In the order of their paths."`
 }
 
 func itemsOf(all []vault.Item) items {
@@ -197,8 +223,8 @@ func versions(ctx context.Context, c caller, in secretRequest) (items, error) {
 }
 
 type target struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason,omitzero"`
+	ID     string `json:"id" about:"Of the token or key, as issue, claims, tokens and keys show it."`
+	Reason string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
 func revoke(ctx context.Context, c caller, in target) (done, error) {

@@ -12,12 +12,12 @@ import (
 
 // policy is a vault.Policy in a body.
 type policy struct {
-	Type      string   `json:"type,omitzero"`
-	Tier      string   `json:"tier,omitzero"`
-	Hosts     []string `json:"hosts,omitzero"`
-	Networks  []string `json:"networks,omitzero"`
-	Placement string   `json:"placement,omitzero"`
-	Expires   string   `json:"expires,omitzero"`
+	Type      string   `json:"type,omitzero" enum:"api_key,oauth_token,db_credential,ssh_key,certificate,custom" about:"What kind of credential it is."`
+	Tier      string   `json:"tier,omitzero" enum:"standard,sensitive,critical" about:"How much it takes to reach it."`
+	Hosts     []string `json:"hosts,omitzero" about:"The only places that a use may take it to: [METHOD,… ][http://]host[:port][/prefix]. 32 at most; none: it is not for HTTP."`
+	Networks  []string `json:"networks,omitzero" about:"Where these hosts may resolve to. None: public addresses only."`
+	Placement string   `json:"placement,omitzero" about:"Where a request carries it: bearer (if empty), basic:<user>, header:<Name> or query:<name>."`
+	Expires   string   `json:"expires,omitzero" about:"When its use by tokens ends: RFC 3339, whole seconds."`
 }
 
 func policyOf(p vault.Policy) policy {
@@ -61,9 +61,9 @@ func stamp(t time.Time) string {
 }
 
 type pathPolicy struct {
-	Path   string `json:"path"`
-	Policy policy `json:"policy"`
-	Reason string `json:"reason,omitzero"`
+	Path   string `json:"path" about:"The path of a secret, which need not be there yet."`
+	Policy policy `json:"policy" about:"All of the new policy."`
+	Reason string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
 func setPolicy(ctx context.Context, o *vault.Operator, in pathPolicy) (done, error) {
@@ -75,9 +75,9 @@ func setPolicy(ctx context.Context, o *vault.Operator, in pathPolicy) (done, err
 }
 
 type frozen struct {
-	Kind   string `json:"kind"`
-	Value  string `json:"value"`
-	Reason string `json:"reason,omitzero"`
+	Kind   string `json:"kind" enum:"path,agent,run,user,tenant" about:"What is frozen."`
+	Value  string `json:"value" about:"Which: its name, for a path a pattern as in a scope."`
+	Reason string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
 func freeze(ctx context.Context, o *vault.Operator, in frozen) (done, error) {
@@ -89,7 +89,7 @@ func thaw(ctx context.Context, o *vault.Operator, in frozen) (done, error) {
 }
 
 type value struct {
-	Value string `json:"value"`
+	Value string `json:"value" about:"A value that was found somewhere. It is compared by its fingerprint, and not recorded."`
 }
 
 func whose(ctx context.Context, o *vault.Operator, in value) (items, error) {

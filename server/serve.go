@@ -90,9 +90,9 @@ func dirOf(path string) string {
 }
 
 // Serve serves h on l until ctx ends, then lets requests under way finish for 10 s, ends those that have not, and returns nil. A
-// header must be there within 10 s and have at most 64 KiB; a connection may be idle for 2 minutes; bodies take their time, which
-// the handlers of this package bound. A panic of h ends its request with 500 and is told to faults (nil: to nobody) by its type
-// alone. Serve closes l.
+// header must be there within 10 s and have at most 64 KiB; a connection may be idle for 2 minutes, and a client take a minute
+// for each part of an answer; bodies take their time, which the handlers of this package bound. A panic of h ends its request,
+// with 500 if it has no answer yet, and is told to faults (nil: to nobody) by its type alone. Serve closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, faults *slog.Logger) error {
 	if faults == nil {
 		faults = slog.New(slog.DiscardHandler)
@@ -102,7 +102,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, faults *slog.Log
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(io.Discard, "", 0), // it quotes what clients send
+
+		DisableGeneralOptionsHandler: true,                       // it answers strangers for any host
+		ErrorLog:                     log.New(io.Discard, "", 0), // it quotes what clients send
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
@@ -122,24 +124,6 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, faults *slog.Log
 	return nil
 }
 
-func contain(h http.Handler, faults *slog.Logger) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch p := recover(); p {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(p)
-			default:
-				faults.Error("a handler panicked", "type", fmt.Sprintf("%T", p))
-				front.StatusOf(errPanic).Write(w, r)
-			}
-		}()
-		h.ServeHTTP(w, r)
-	})
-}
-
-var errPanic = errors.New("a handler panicked")
-
 // Route sends each request to the handler whose place its escaped path begins with; places that do not end in a slash stand for
 // themselves alone. Unlike http.ServeMux it never redirects and never cleans a path: what a path means is for the handler to
 // decide.
@@ -152,10 +136,13 @@ func Route(places map[string]http.Handler) http.Handler {
 			}
 		}
 		if best == "" {
-			nowhere.Write(w, r)
+			best = "/" // for what begins with no slash
+		}
+		if h := places[best]; h != nil {
+			h.ServeHTTP(w, r)
 			return
 		}
-		places[best].ServeHTTP(w, r)
+		nowhere.Write(w, r)
 	})
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"strings"
@@ -97,6 +98,27 @@ func TestDoctor(t *testing.T) {
 				return os.Chtimes(s.storeFile("vault.db-head"), time.Time{}, time.Now().Add(time.Hour))
 			},
 			want: `warning +clock +.*vault.db-head was written at .*, which is in the future\n +→ set the clock`,
+		},
+		"a record that was changed": {
+			session: "$ keyward set a/b < $canary",
+			harm: func(s *terminal) error {
+				b, err := os.ReadFile(s.storeFile("vault.db"))
+				if err != nil {
+					return err
+				}
+				b = bytes.Replace(b, []byte(`"op":"create"`), []byte(`"op":"delete"`), 1)
+				if err := os.WriteFile(s.storeFile("vault.db"), b, 0o600); err != nil {
+					return err
+				}
+				s.play(`
+					$ keyward audit list
+					? 5
+					$ keyward audit verify
+					? 5
+				`)
+				return nil
+			},
+			want: `problem +log +.*\n +→ somebody or something else than keyward wrote`, code: exitTampered,
 		},
 		"a clock behind the log": {
 			harm: func(s *terminal) error {

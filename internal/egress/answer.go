@@ -16,9 +16,13 @@ import (
 // answer makes resp, what came back for a copy of req, the answer to req: masked and bounded. end is called when its
 // body has ended or is closed. On an error the body is closed.
 func answer(resp *http.Response, req *http.Request, mask *redact.Redactor, limits Limits, end ending) error {
-	if resp.StatusCode == http.StatusSwitchingProtocols {
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
 		resp.Body.Close()
 		return errSwitched
+	case resp.StatusCode < http.StatusOK: // net/http takes 099, and panics when it is to answer with it
+		resp.Body.Close()
+		return errStatus
 	}
 	for _, v := range resp.Header.Values("Content-Encoding") {
 		if req.Method != http.MethodHead && v != "" && !strings.EqualFold(v, "identity") {

@@ -17,6 +17,7 @@ var (
 	errSlow     = errors.New("the upstream sent no header in time")
 	errAddress  = errors.New("the address is not one that the policy of the path allows: public ones, or those of Policy.Networks")
 	errSwitched = errors.New("the upstream wants to switch protocols, which no request asked for")
+	errStatus   = errors.New("the status of the answer is none")
 	errEncoding = errors.New("the answer is encoded in a way that cannot be masked")
 
 	// ErrTooLong is in the error of an answer that is longer than its limit.

@@ -60,12 +60,13 @@ type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
 	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
+	Proven   bool            // the bearer is of this vault, alive or not; Admit finds out
 }
 
 // Caller returns who sends r with this bearer. Nothing is looked up.
 func (f *Front) Caller(r *http.Request, bearer string) Caller {
 	tok, from := vault.NewToken(bearer), f.From(r)
-	return Caller{f.vault.Session(tok, from), f.vault.Remote(tok, from), strings.HasPrefix(bearer, "kw_op_")}
+	return Caller{Session: f.vault.Session(tok, from), Operator: f.vault.Remote(tok, from), IsOp: strings.HasPrefix(bearer, "kw_op_")}
 }
 
 // Refusal is what a front itself answers: the vault was not asked for anything.
@@ -76,10 +77,7 @@ type Refusal struct {
 	RetryAfter int // seconds; zero: it says nothing
 }
 
-var (
-	notServed = &Refusal{http.StatusForbidden, "denied", "this server does not serve this host or origin", 0}
-	noBearer  = &Refusal{http.StatusUnauthorized, "unauthorized", "this server wants a live credential of its vault: Authorization: Bearer kw_…", 0}
-)
+var notServed = &Refusal{http.StatusForbidden, "denied", "this server does not serve this host or origin", 0}
 
 // Admit returns who sends r, or why it is not looked at: it is for another host, bears nothing, or is one too many. The first two
 // are recorded.
@@ -89,9 +87,11 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 	case !f.Serves(r):
 		return c, f.Turn(r, c, notServed)
 	case bearer == "":
-		return c, f.Turn(r, c, noBearer)
+		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
-	return c, f.limits.Take(r.Context(), c, f.From(r))
+	who, proven := principal(r.Context(), c, f.From(r))
+	c.Proven = proven
+	return c, f.limits.take(who)
 }
 
 // Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.

@@ -49,6 +49,10 @@ func (g *Guard) Serves(r *http.Request) bool {
 	}
 	post := *r // the check of net/http lets methods pass that change nothing; here each is recorded
 	post.Method = http.MethodPost
+	if len(r.Header["Origin"]) > 1 || len(r.Header["Sec-Fetch-Site"]) > 1 || g.origins.Check(&post) != nil {
+		return false
+	}
+	post.Header = http.Header{"Origin": r.Header["Origin"]} // that check believes Sec-Fetch-Site alone, where it is there
 	return g.origins.Check(&post) == nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -18,14 +19,27 @@ import (
 // A body has to be there in this time.
 const bodyWait = 30 * time.Second
 
-// ReadJSON reads the body of r, one JSON value of at most limit bytes, into v. There is one reading of it: duplicate and unknown
-// keys, keys in another case, text that is not UTF-8, and anything behind the value are refused. An error quotes nothing of it.
+// ReadJSON reads the body of r, one JSON object of at most limit bytes, into v. There is one reading of it: duplicate and unknown
+// keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error quotes nothing of
+// it.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
+	return readJSON(w, r, limit, v, json.WithUnmarshalers(noNull))
+}
+
+// ReadNullable is ReadJSON for clients that write null for what they do not say.
+func ReadNullable(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
+	return readJSON(w, r, limit, v)
+}
+
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts ...json.Options) *Refusal {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send JSON, and say so: Content-Type: application/json", 0}
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send the body without a Content-Encoding", 0}
+	}
+	if r.ContentLength > limit {
+		return tooLong(limit)
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // not every writer can
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -33,12 +47,12 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refus
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return &Refusal{http.StatusRequestEntityTooLarge, "invalid", fmt.Sprintf("the body has more than %d bytes", limit), 0}
+		return tooLong(limit)
 	case err != nil:
 		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off", 0}
 	}
 	defer clear(body)
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...); err != nil {
 		where := ""
 		if e := (*json.SemanticError)(nil); errors.As(err, &e) {
 			where = fmt.Sprintf(" at byte %d", e.ByteOffset)
@@ -47,6 +61,18 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refus
 	}
 	return nil
 }
+
+func tooLong(limit int64) *Refusal {
+	return &Refusal{http.StatusRequestEntityTooLarge, "invalid", fmt.Sprintf("the body has more than %d bytes", limit), 0}
+}
+
+// noNull refuses null, which package json takes for an absent key: max_uses of null would be no limit.
+var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
+	if d.PeekKind() == 'n' {
+		return errors.New("null")
+	}
+	return errors.ErrUnsupported // by this function: it is decoded as always
+})
 
 // WriteJSON answers with v.
 func WriteJSON(w http.ResponseWriter, status int, v any) {

@@ -46,7 +46,11 @@ func NewLimits(r float64, b int) *Limits {
 
 // Take counts a request of c, or says why not.
 func (l *Limits) Take(ctx context.Context, c Caller, from netip.Addr) *Refusal {
-	who := principal(ctx, c, from)
+	who, _ := principal(ctx, c, from)
+	return l.take(who)
+}
+
+func (l *Limits) take(who string) *Refusal {
 	l.mu.Lock()
 	limiter, ok := l.lru.Get(who)
 	if !ok {
@@ -63,19 +67,19 @@ func (l *Limits) Take(ctx context.Context, c Caller, from netip.Addr) *Refusal {
 	return nil
 }
 
-// principal names who asks. The vault proves the bearer; it is not asked whether that still lives.
-func principal(ctx context.Context, c Caller, from netip.Addr) string {
+// principal names who asks, and whether the vault proves the bearer; it is not asked whether that still lives.
+func principal(ctx context.Context, c Caller, from netip.Addr) (who string, proven bool) {
 	ask := c.Session.Claims
 	if c.IsOp {
 		ask = c.Operator.Claims
 	}
 	claims, err := ask(ctx)
-	if err == nil {
-		for _, l := range claims {
-			if !strings.HasPrefix(l.ID, "key:") || len(claims) == 1 {
-				return l.ID
-			}
+	if err == nil && len(claims) > 0 {
+		first := 0
+		if strings.HasPrefix(claims[0].ID, "key:") && len(claims) > 1 { // a token that was issued with an agent key
+			first = 1
 		}
+		return claims[first].ID, true
 	}
 	bits := 24
 	if from.Is6() {
@@ -83,7 +87,7 @@ func principal(ctx context.Context, c Caller, from netip.Addr) string {
 	}
 	network, err := from.Prefix(bits)
 	if err != nil {
-		return ""
+		return "", false
 	}
-	return network.String()
+	return network.String(), false
 }

@@ -16,7 +16,7 @@ var statuses = []struct {
 	err error
 	Refusal
 }{
-	{vault.ErrDeadToken, Refusal{http.StatusUnauthorized, "unauthorized", "", 0}},
+	{vault.ErrDeadToken, Refusal{http.StatusUnauthorized, "unauthorized", "this wants a live credential of this vault, of the kind that may ask for it: Authorization: Bearer kw_…", 0}},
 	{vault.ErrDenied, Refusal{http.StatusForbidden, "denied", "", 0}},
 	{vault.ErrInvalid, Refusal{http.StatusBadRequest, "invalid", "", 0}},
 	{vault.ErrNotFound, Refusal{http.StatusNotFound, "not_found", "", 0}},
@@ -31,12 +31,14 @@ var statuses = []struct {
 }
 
 // StatusOf says how an error of the vault is answered. Its text is the vault's, which quotes no value and no token; that of an error
-// which is none of the vault's is not shown.
+// which is none of the vault's is not shown, and whoever has no live credential is told one and the same.
 func StatusOf(err error) *Refusal {
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
 			r := s.Refusal
-			r.Message = err.Error()
+			if r.Message == "" {
+				r.Message = err.Error()
+			}
 			return &r
 		}
 	}

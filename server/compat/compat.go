@@ -80,9 +80,6 @@ func nothing(format string, args ...any) error {
 	return problem{&front.Refusal{Status: http.StatusNotFound, Code: "nothing", Message: fmt.Sprintf(format, args...)}}
 }
 
-// forOperators explains a 401 to who has a credential, but not one for this.
-var forOperators = "agents, approvals and the audit log are for operators: use the credential of one (kw_op_…)"
-
 func (q *request) refusal(err error) *front.Refusal {
 	if p := (problem{}); errors.As(err, &p) {
 		return q.Turn(q.Request, q.by, p.Refusal)
@@ -96,7 +93,7 @@ func (q *request) refusal(err error) *front.Refusal {
 
 // body reads the body into v.
 func (q *request) body(v any) error {
-	if no := front.ReadJSON(q.w, q.Request, maxBody, v); no != nil {
+	if no := front.ReadNullable(q.w, q.Request, maxBody, v); no != nil {
 		return problem{no}
 	}
 	return nil
@@ -138,9 +135,5 @@ func write(w http.ResponseWriter, r *http.Request, no *front.Refusal) {
 
 // forOperator is the operator who asks. Whoever else asks is one without a credential, to the door and its record.
 func (q *request) forOperator(f func(*vault.Operator) (any, error)) (any, error) {
-	out, err := f(q.by.Operator)
-	if errors.Is(err, vault.ErrDeadToken) && !q.by.IsOp {
-		err = fmt.Errorf("%w: %s", err, forOperators)
-	}
-	return out, err
+	return f(q.by.Operator)
 }

@@ -39,9 +39,9 @@ func TestAgents(t *testing.T) {
 		{"alice", "POST", "/v1/agents", agent(`[]`, `["read:secrets"]`), 400, "at least one", "get denied invalid"},
 		{"alice", "POST", "/v1/agents", `{"name":"b t","allowed_namespaces":["*"],"allowed_scopes":["read:secrets"]}`, 400, "its name", "key denied invalid"},
 		{"alice", "POST", "/v1/agents", agent(`["*"]`, `["read:secrets","write:secrets"]`), 201, `"allowed_scopes":["secrets:read:*","secrets:write:*"]`, "key"},
-		{"bot", "POST", "/v1/agents", agent(`["*"]`, `["read:secrets"]`), 401, "are for operators", "key denied bad_key"},
-		{"bot's token", "GET", "/v1/agents", "", 401, "are for operators", "keys denied bad_key"},
-		{"bot", "DELETE", "/v1/agents/bot2", "", 401, "are for operators", "keys denied bad_key"},
+		{"bot", "POST", "/v1/agents", agent(`["*"]`, `["read:secrets"]`), 401, "of the kind that may ask for it", "key denied bad_key"},
+		{"bot's token", "GET", "/v1/agents", "", 401, "of the kind that may ask for it", "keys denied bad_key"},
+		{"bot", "DELETE", "/v1/agents/bot2", "", 401, "of the kind that may ask for it", "keys denied bad_key"},
 		{"alice", "DELETE", "/v1/agents/nobody", "", 404, `"code":"NOT_FOUND"`, "keys; get denied invalid"},
 		{"alice", "DELETE", "/v1/agents/alice", "", 404, `"code":"NOT_FOUND"`, "keys; get denied invalid"},
 		{"alice", "DELETE", "/v1/agents/bot2", "", 204, "", "keys; revoke"},
@@ -152,7 +152,7 @@ func TestAudit(t *testing.T) {
 		{"alice", "GET", "/v1/audit?page=0", "", 400, "numbers from 1", "get denied invalid"},
 		{"alice", "GET", "/v1/audit?agent=x", "", 400, "takes page and limit", "get denied invalid"},
 		{"alice", "GET", "/v1/audit?page=1000000000&limit=100", "", 200, `"events":[]`, "log"},
-		{"secrets:*:*", "GET", "/v1/audit", "", 401, "are for operators", "log denied bad_key"},
+		{"secrets:*:*", "GET", "/v1/audit", "", 401, "of the kind that may ask for it", "log denied bad_key"},
 	})
 }
 

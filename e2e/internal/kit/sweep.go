@@ -61,7 +61,11 @@ func (k *Kit) sweep(w *Worker, known string, values []string) (places string, fo
 	}
 	seen, _ := k.Upstream.Played() // of its error the group hears otherwise
 	look("stdout", []byte(w.out))
-	look("stderr", []byte(w.stderr.String()))
+	stderr, err := os.ReadFile(w.stderr)
+	if err != nil {
+		return "", nil, err
+	}
+	look("stderr", stderr)
 	look("LLM", []byte(seen))
 	files, size := 0, 0
 	err = filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {

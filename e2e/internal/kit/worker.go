@@ -4,7 +4,6 @@ package kit
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // Done is the line that a worker writes to its standard output when its program has ended. It then stands until its standard
@@ -29,7 +27,7 @@ type Worker struct {
 	out    string // its standard output before the line Done
 	cmd    *exec.Cmd
 	stdin  io.Closer
-	stderr syncBuffer
+	stderr string // the file that it writes to, so that all is there that was written before Done
 }
 
 // Command is how a worker is started.
@@ -62,7 +60,13 @@ func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 			w.user = " as another user"
 		}
 	}
-	w.cmd.Stderr = &w.stderr
+	w.stderr = dir + ".stderr"
+	stderr, err := os.Create(w.stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	w.cmd.Stderr = stderr
 	stdin, err1 := w.cmd.StdinPipe()
 	stdout, err2 := w.cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {
@@ -76,7 +80,8 @@ func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 	w.out, err = until(stdout, Done)
 	if err != nil {
 		w.stop()
-		return nil, fmt.Errorf("%s: %w\n%s\n%s", c.Name, err, end(w.out), end(w.stderr.String()))
+		text, _ := os.ReadFile(w.stderr) // without it the error says less
+		return nil, fmt.Errorf("%s: %w\n%s\n%s", c.Name, err, end(w.out), end(string(text)))
 	}
 	return w, nil
 }
@@ -104,22 +109,4 @@ func (w *Worker) stop() {
 	_ = w.stdin.Close()
 	_ = w.cmd.Process.Kill()
 	_ = w.cmd.Wait()
-}
-
-// syncBuffer is a bytes.Buffer that is written while it is read.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
