@@ -92,8 +92,16 @@ func (q *request) refusal(err error) *front.Refusal {
 }
 
 // body reads the body into v.
-func (q *request) body(v any) error {
-	if no := front.ReadNullable(q.w, q.Request, maxBody, v); no != nil {
+func (q *request) body(v any) error { return q.bodyBy(front.ReadJSON, v) }
+
+// nullable is body where the SDK writes null for metadata that nobody said.
+func (q *request) nullable(v any) error { return q.bodyBy(front.ReadNullable, v) }
+
+func (q *request) bodyBy(read func(http.ResponseWriter, *http.Request, int64, any) *front.Refusal, v any) error {
+	if !q.by.Proven { // whatever a stranger sends is not read
+		return problem{front.StatusOf(vault.ErrDeadToken)}
+	}
+	if no := read(q.w, q.Request, maxBody, v); no != nil {
 		return problem{no}
 	}
 	return nil
@@ -131,9 +139,4 @@ func write(w http.ResponseWriter, r *http.Request, no *front.Refusal) {
 	body.Error.Code, body.Error.Message, body.Detail = code, no.Message, no.Message
 	no.Head(w.Header(), r)
 	front.WriteJSON(w, no.Status, body)
-}
-
-// forOperator is the operator who asks. Whoever else asks is one without a credential, to the door and its record.
-func (q *request) forOperator(f func(*vault.Operator) (any, error)) (any, error) {
-	return f(q.by.Operator)
 }
