@@ -91,9 +91,6 @@ func (q *request) refusal(err error) *front.Refusal {
 	return no
 }
 
-// unasked is an error that was not a call of the vault, and so was not recorded yet.
-func unasked(err error) error { return problem{front.StatusOf(err)} }
-
 // body reads the body into v.
 func (q *request) body(v any) error {
 	if no := front.ReadNullable(q.w, q.Request, maxBody, v); no != nil {
@@ -105,7 +102,6 @@ func (q *request) body(v any) error {
 // maxBody lets a value of 1 MiB have escapes.
 const maxBody = 2 << 20
 
-// caller is what a *vault.Session and a *vault.Operator have in common.
 func (q *request) session() caller {
 	if q.by.IsOp {
 		return q.by.Operator

@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -48,28 +49,30 @@ func (q *request) issue() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := q.session().Claims(q.Context())
-	if err != nil {
-		_, err = q.session().Issue(q.Context(), vault.Grant{}) // refused, and recorded, for who asks
-		return nil, err
-	}
 	if in.Scope != "" {
 		in.Scopes = append(in.Scopes, in.Scope)
+	}
+	if q.by.IsOp {
+		k, _, err := q.operator()
+		if err != nil {
+			return nil, err
+		}
+		g.Agent = k.Name
+	}
+	claims, known := q.claims()
+	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
+		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
 	}
 	if g.Scopes, err = granted(in.Scopes, own(claims)); err != nil {
 		return nil, err
 	}
-	if q.by.IsOp {
-		me, _, err := q.operator()
-		if err != nil {
-			return nil, err
-		}
-		g.Agent = me.Name
-	}
-	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
-		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
-	}
 	s, err := q.session().Issue(q.Context(), g)
+	if !known && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) { // another process has made the key: it is known by now
+		claims, _ = q.claims()
+		if g.Scopes, err = granted(in.Scopes, own(claims)); err == nil {
+			s, err = q.session().Issue(q.Context(), g)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +86,12 @@ func (q *request) issue() (any, error) {
 		out.AgentID = or(l.Grant.Agent, out.AgentID)
 	}
 	return out, nil
+}
+
+// claims are those of the bearer, if this process knows it.
+func (q *request) claims() (claims vault.Claims, known bool) {
+	claims, err := q.session().Claims(q.Context())
+	return claims, err == nil
 }
 
 func (b tokenBody) grant() (g vault.Grant, err error) {
@@ -158,5 +167,5 @@ func ends(claims vault.Claims) (end time.Time) {
 
 // narrows reports whether claims are those of a token, and not of a key alone.
 func narrows(claims vault.Claims) bool {
-	return !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
+	return len(claims) > 0 && !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
 }
