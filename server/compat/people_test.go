@@ -71,7 +71,7 @@ func TestApprovals(t *testing.T) {
 		{"alice", "POST", "/v1/approvals/x/approve", "", 404, "there is no such approval", "keys; get denied invalid"},
 		{"alice", "POST", "/v1/approvals/x/deny", `{"reason":"no"}`, 404, "there is no such approval", "keys; get denied invalid"},
 		{"researcher", "GET", "/v1/approvals/agent/x", "", 404, `"detail":"there is no such approval`, "get denied not_for_this_credential"},
-		{"researcher", "GET", "/v1/approvals", "", 401, `are for operators`, "keys denied bad_key"},
+		{"researcher", "GET", "/v1/approvals", "", 401, `of the kind that may ask for it`, "keys denied bad_key"},
 		{"stranger", "GET", "/v1/approvals/agent/x", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 	})
 }
