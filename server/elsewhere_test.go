@@ -16,8 +16,8 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// A key that another process has made is good the first time that it is used here.
-func TestKeyMadeElsewhere(t *testing.T) {
+// A key that another process has made, and a token of keys that it has rotated in, are good the first time that they are used here.
+func TestMadeElsewhere(t *testing.T) {
 	ctx, dir, root := context.Background(), t.TempDir(), t.TempDir()
 	open := func() *vault.Vault {
 		store, err := sqlite.Open(ctx, dir+"/vault.db")
@@ -54,5 +54,20 @@ func TestKeyMadeElsewhere(t *testing.T) {
 		if w.Code != 200 {
 			t.Errorf("%s: %d %s", k.Name, w.Code, w.Body)
 		}
+	}
+	if err := op.RotateKeys(ctx, vault.Rotation{Reason: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	run, err := op.Issue(ctx, vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:a/*"), TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "http://localhost/api/v1/list", strings.NewReader(`{"pattern":"a/*"}`))
+	r.Header.Set("Authorization", "Bearer "+run.Token().Reveal())
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Errorf("the token: %d %s", w.Code, w.Body)
 	}
 }

@@ -3,6 +3,7 @@
 package front
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -96,14 +97,29 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 	return c, f.limits.take(who)
 }
 
+// Stranger has the vault look at a bearer that is not proven, and write down that it is refused. It returns nil if the vault knows the
+// bearer by now: another process may have rotated the keys.
+func (f *Front) Stranger(r *http.Request, c Caller) *Refusal {
+	if err := f.ask(r, c); errors.Is(err, vault.ErrDeadToken) {
+		return StatusOf(vault.ErrDeadToken)
+	}
+	return nil
+}
+
 // Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.
 func (f *Front) Turn(r *http.Request, c Caller, why *Refusal) *Refusal {
+	_ = f.ask(r, c)
+	return why
+}
+
+func (f *Front) ask(r *http.Request, c Caller) error {
 	ask := c.Session.Get
 	if c.IsOp {
 		ask = c.Operator.Get
 	}
-	if _, err := ask(r.Context(), vault.Request{}); StatusOf(err).Status >= 500 {
+	_, err := ask(r.Context(), vault.Request{})
+	if StatusOf(err).Status >= 500 {
 		f.Log.Error("a refusal could not be recorded", "cause", err)
 	}
-	return why
+	return err
 }

@@ -98,8 +98,8 @@ func (q *request) body(v any) error { return q.bodyBy(front.ReadJSON, v) }
 func (q *request) nullable(v any) error { return q.bodyBy(front.ReadNullable, v) }
 
 func (q *request) bodyBy(read func(http.ResponseWriter, *http.Request, int64, any) *front.Refusal, v any) error {
-	if !q.by.Proven { // whatever a stranger sends is not read
-		return problem{front.StatusOf(vault.ErrDeadToken)}
+	if !q.by.Proven && q.Stranger(q.Request, q.by) != nil { // whatever a stranger sends is not read
+		return vault.ErrDeadToken
 	}
 	if no := read(q.w, q.Request, maxBody, v); no != nil {
 		return problem{no}
