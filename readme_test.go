@@ -27,7 +27,7 @@ import (
 // TestReadmeCode: every Go function that README.md shows stands in one of these files as it is, and so is compiled and run.
 func TestReadmeCode(t *testing.T) {
 	compiled := map[string]bool{}
-	for _, name := range []string{"example_test.go", "readme_test.go", "agent/example_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go"} {
+	for _, name := range []string{"example_test.go", "readme_test.go", "agent/example_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go", "examples/genkit/tool.go", "examples/anthropic/tool.go", "agent/mcp/testdata/server/main.go"} {
 		source := read(t, name)
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, name, source, 0)
@@ -41,8 +41,8 @@ func TestReadmeCode(t *testing.T) {
 		}
 	}
 	shown := regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(shown) != 8 {
-		t.Errorf("README.md shows %d pieces of Go, want 8", len(shown))
+	if len(shown) != 11 {
+		t.Errorf("README.md shows %d pieces of Go, want 11", len(shown))
 	}
 	for _, m := range shown {
 		if !compiled[m[1]] {

@@ -127,11 +127,12 @@ func isRead(r *http.Request) bool {
 
 func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 	c, no := a.Admit(r, front.Bearer(r))
+	if no == nil && !c.Proven {
+		no = a.Stranger(r, c) // whatever one sends is not read
+	}
 	op, ok := a.operations[name]
 	switch {
 	case no != nil:
-	case !c.Proven: // whatever a stranger sends is not read
-		no = a.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
 	case !ok:
 		no = a.Turn(r, c, noOperation)
 	case r.Method != http.MethodPost:

@@ -256,3 +256,42 @@ func framed(t *testing.T, name string, raw []byte, body, tok string) {
 		}
 	}
 }
+
+// brokenUpstream answers and closes at once.
+func (b bed) brokenUpstream(t testing.TB, answer string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	err = b.op.SetPolicy(context.Background(), path, vault.Policy{Hosts: []string{"http://" + l.Addr().String()}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "a test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		if req, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.WriteString(c, strings.ReplaceAll(answer, "$KEY", strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")))
+		}
+	}()
+}
+
+// An upstream that answers before it has read the body does not make of the rest of it a request.
+func TestAttackEarlyAnswers(t *testing.T) {
+	b := newBed(t, nil)
+	addr := b.serve(t, nil)
+	tok := b.token(t, "secrets:use:production/*")
+	for _, fields := range []string{"Content-Length: 840", "Transfer-Encoding: chunked"} {
+		b.brokenUpstream(t, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+		statuses, said := exchange(t, addr, "POST /use/"+path+"/~/v1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+tok+"\r\nConnection: close\r\n"+fields+"\r\n\r\n"+
+			strings.Repeat("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 20)) // of 42 bytes each
+		if len(statuses) != 1 || strings.Contains(said, `"ok"`) {
+			t.Errorf("%s: %v %q", fields, statuses, said)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -85,17 +86,34 @@ func (t *timed) begin() (end func()) {
 type paced struct {
 	io.ReadCloser
 	control *http.ResponseController
-	broke   atomic.Bool // the client did not send all of it
+	ended   atomic.Bool // all of it was read
+	broken  atomic.Bool // the client did not send all of it
+
+	mu   sync.Mutex // held by the one Read that runs
+	over atomic.Bool
 }
 
 func (p *paced) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_ = p.control.SetReadDeadline(time.Now().Add(partWait)) // not every writer can
+	if p.over.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := p.ReadCloser.Read(b)
 	if err != nil { // from now on net/http reads to see whether the client has gone
 		_ = p.control.SetReadDeadline(time.Time{})
-		if err != io.EOF {
-			p.broke.Store(true)
-		}
+		p.ended.Store(err == io.EOF)
+		p.broken.Store(err != io.EOF)
 	}
 	return n, err
+}
+
+// end ends what reads. A transport may still do so when it has its answer; net/http would let that read end when it likes, and with
+// it what is behind the handler.
+func (p *paced) end() {
+	p.over.Store(true)
+	_ = p.control.SetReadDeadline(time.Unix(1, 0))
+	p.mu.Lock()
+	defer p.mu.Unlock()
 }

@@ -55,7 +55,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w, r)
 		return
 	}
-	t := &trip{gateway: g, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
+	t := &trip{gateway: g, w: w, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
 	engine := egress.New(caller.Session, g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{
@@ -71,6 +71,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	in := *r
 	in.Body = t.body
+	defer t.body.end()
 	proxy.ServeHTTP(w, &in)
 }
 
@@ -146,15 +147,26 @@ func rewrite(out *http.Request, rest, host string) {
 // trip is one request on its way.
 type trip struct {
 	*gateway
+	w      http.ResponseWriter
 	asked  *http.Request
 	body   *paced
 	path   string
 	origin string // of the policy, once the door let it pass
 }
 
-// answer holds a redirect against where it leads: the caller must come back through the door, or it would take its token there.
-// The Location of any other answer is for the caller to read, and leads back here where it can.
+// answer begins an answer, which may be before the body of the request has ended. net/http would then read that first, or, told not
+// to, take what is left of it for the next request: so there is none.
 func (t *trip) answer(resp *http.Response) error {
+	if t.asked.ProtoMajor == 1 && t.asked.ContentLength != 0 && !t.body.ended.Load() {
+		_ = t.body.control.EnableFullDuplex()
+		t.w.Header().Set("Connection", "close")
+	}
+	return t.redirect(resp)
+}
+
+// redirect holds a redirect against where it leads: the caller must come back through the door, or it would take its token there.
+// The Location of any other answer is for the caller to read, and leads back here where it can.
+func (t *trip) redirect(resp *http.Response) error {
 	all := resp.Header["Location"]
 	if len(all) == 0 {
 		return nil
@@ -197,7 +209,7 @@ func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var upstream *egress.Error
 	no := front.StatusOf(err)
 	switch {
-	case t.body.broke.Load():
+	case t.body.broken.Load():
 		no = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the body of the request broke off, or came too slowly"}
 	case errors.Is(err, errElsewhere), errors.Is(err, egress.ErrUnfit):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: err.Error()}

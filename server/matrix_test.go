@@ -378,3 +378,7 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("%d requests reached the upstream", n)
 	}
 }
+
+func operatorKey() vault.Key {
+	return vault.Key{Name: "console", Operator: true, Expires: time.Now().Add(24 * time.Hour).Truncate(time.Second)}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/agent/mcp"
 	"github.com/keyward-go/keyward/server"
+	"github.com/keyward-go/keyward/server/compat"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -28,6 +29,7 @@ type serveFlags struct {
 	proxies               []string
 	rate                  float64
 	burst                 int
+	compat                bool
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -60,6 +62,7 @@ It listens on this machine only, unless there is a certificate. Other commands m
 	c.Flags().StringVar(&f.ca, "ca", "", "`FILE` with the authorities of upstreams, in PEM (else the system's)")
 	c.Flags().Float64Var(&f.rate, "rate", 0, "requests a second of one principal (else 100)")
 	c.Flags().IntVar(&f.burst, "burst", 0, "and at once (else 200)")
+	c.Flags().BoolVar(&f.compat, "compat", false, "serve the wire format of Agent Secret Store too, at /v1/")
 	c.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return c
 }
@@ -121,7 +124,15 @@ func (a *app) fronts(v *vault.Vault, f serveFlags) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return server.Route(map[string]http.Handler{"/use/": gateway, "/mcp": overMCP, "/": api}), nil
+	places := map[string]http.Handler{"/use/": gateway, "/mcp": overMCP, "/": api}
+	if f.compat {
+		vendor, err := compat.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		places["/v1/"], places["//v1/"] = vendor, vendor
+	}
+	return server.Route(places), nil
 }
 
 // faults is the log of what is broken here; what callers do wrong is in the vault's.

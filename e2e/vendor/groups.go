@@ -33,7 +33,9 @@ var SDK = kit.Group{
 			"researcher get production/search/deep denied (not_found)":   1,
 			"researcher get production/search/tavily denied (scope)":     1,
 			"researcher get production/search/fromsub granted":           1,
-			"researcher get  denied (not_for_this_credential)":           3, // requests that were malformed
+			// Two that asked for nothing that there is: metadata that is no text, a scope that is none.
+			"researcher get  denied (invalid)":                 1,
+			"researcher get  denied (not_for_this_credential)": 1,
 		})
 	},
 }
@@ -54,6 +56,7 @@ var MCP = kit.Group{
 		return k.Expect(ctx, map[string]int{
 			"researcher get production/search/tavily granted":          1,
 			"researcher get production/search/none denied (not_found)": 1,
+			"researcher get  denied (not_for_this_credential)":         2, // a scope that an agent cannot have, an approval that is none
 		})
 	},
 }
@@ -75,6 +78,7 @@ var CLI = kit.Group{
 			"prod-bot get production/env/A granted":            1,
 			"prod-bot get staging/db/url denied (scope)":       1,
 			"prod-bot get production/env/A denied (key_ended)": 1,
+			"prod-bot get  denied (not_for_this_credential)":   1, // a scope that an agent cannot have
 		})
 	},
 }

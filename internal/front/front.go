@@ -3,6 +3,7 @@
 package front
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -60,7 +61,9 @@ type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
 	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
-	Proven   bool            // the bearer is of this vault, alive or not; Admit finds out
+	// Proven: the bearer is a token of this vault, alive or not, or looks like a key: one that another process has made is not known
+	// here before the vault is asked for something. Admit finds out.
+	Proven bool
 }
 
 // Caller returns who sends r with this bearer. Nothing is looked up.
@@ -90,18 +93,33 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
 	who, proven := principal(r.Context(), c, f.From(r))
-	c.Proven = proven
+	c.Proven = proven || c.IsOp || strings.HasPrefix(bearer, "kw_agent_")
 	return c, f.limits.take(who)
+}
+
+// Stranger has the vault look at a bearer that is not proven, and write down that it is refused. It returns nil if the vault knows the
+// bearer by now: another process may have rotated the keys.
+func (f *Front) Stranger(r *http.Request, c Caller) *Refusal {
+	if err := f.ask(r, c); errors.Is(err, vault.ErrDeadToken) {
+		return StatusOf(vault.ErrDeadToken)
+	}
+	return nil
 }
 
 // Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.
 func (f *Front) Turn(r *http.Request, c Caller, why *Refusal) *Refusal {
+	_ = f.ask(r, c)
+	return why
+}
+
+func (f *Front) ask(r *http.Request, c Caller) error {
 	ask := c.Session.Get
 	if c.IsOp {
 		ask = c.Operator.Get
 	}
-	if _, err := ask(r.Context(), vault.Request{}); StatusOf(err).Status >= 500 {
+	_, err := ask(r.Context(), vault.Request{})
+	if StatusOf(err).Status >= 500 {
 		f.Log.Error("a refusal could not be recorded", "cause", err)
 	}
-	return why
+	return err
 }

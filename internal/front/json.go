@@ -49,7 +49,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts .
 	case errors.As(err, &long):
 		return tooLong(limit)
 	case err != nil:
-		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off", 0}
+		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off, or came too slowly", 0}
 	}
 	defer clear(body)
 	if err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...); err != nil {

@@ -60,21 +60,19 @@ func (q *request) agentKeys() (all []vault.Key, err error) {
 }
 
 func (q *request) agents() (any, error) {
-	return q.forOperator(func(*vault.Operator) (any, error) {
-		keys, err := q.agentKeys()
-		if err != nil {
-			return nil, err
-		}
-		var out struct {
-			Items []agent `json:"items"`
-			Total int     `json:"total"`
-		}
-		out.Items, out.Total = []agent{}, len(keys)
-		for _, k := range keys {
-			out.Items = append(out.Items, agentOf(k))
-		}
-		return out, nil
-	})
+	keys, err := q.agentKeys()
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Items []agent `json:"items"`
+		Total int     `json:"total"`
+	}
+	out.Items, out.Total = []agent{}, len(keys)
+	for _, k := range keys {
+		out.Items = append(out.Items, agentOf(k))
+	}
+	return out, nil
 }
 
 func (q *request) createAgent() (any, error) {
@@ -92,42 +90,38 @@ func (q *request) createAgent() (any, error) {
 		return nil, err
 	}
 	k := vault.Key{Name: in.Name, Limits: vault.Grant{Agent: in.Name, Description: in.Description, Scopes: set}, Expires: time.Now().Add(keyLife).Truncate(time.Second)}
-	return q.forOperator(func(o *vault.Operator) (any, error) {
-		id, tok, err := o.NewKey(q.Context(), k, "")
-		if err != nil {
-			return nil, err
-		}
-		k.ID, q.reply = id, http.StatusCreated
-		out := agentOf(k)
-		out.APIKey = tok.Reveal()
-		return out, nil
-	})
+	id, tok, err := q.by.Operator.NewKey(q.Context(), k, "")
+	if err != nil {
+		return nil, err
+	}
+	k.ID, q.reply = id, http.StatusCreated
+	out := agentOf(k)
+	out.APIKey = tok.Reveal()
+	return out, nil
 }
 
 // revokeAgent ends a key, by its id or, where one key alone is alive under it, its name.
 func (q *request) revokeAgent() (any, error) {
 	what := q.rest[0]
-	return q.forOperator(func(o *vault.Operator) (any, error) {
-		keys, err := q.agentKeys()
-		if err != nil {
-			return nil, err
+	keys, err := q.agentKeys()
+	if err != nil {
+		return nil, err
+	}
+	var found []vault.Key
+	for _, k := range keys {
+		if k.ID == "key:"+what {
+			found = []vault.Key{k}
+			break
 		}
-		var found []vault.Key
-		for _, k := range keys {
-			if k.ID == "key:"+what {
-				found = []vault.Key{k}
-				break
-			}
-			if k.Name == what && alive(k) {
-				found = append(found, k)
-			}
+		if k.Name == what && alive(k) {
+			found = append(found, k)
 		}
-		switch len(found) {
-		case 0:
-			return nil, nothing("there is no agent of this id, and none alive of this name")
-		case 1:
-			return nil, o.Revoke(q.Context(), found[0].ID, "")
-		}
-		return nil, problem{&front.Refusal{Status: http.StatusConflict, Code: "conflict", Message: fmt.Sprintf("%d agents have this name: say the id", len(found))}}
-	})
+	}
+	switch len(found) {
+	case 0:
+		return nil, nothing("there is no agent of this id, and none alive of this name")
+	case 1:
+		return nil, q.by.Operator.Revoke(q.Context(), found[0].ID, "")
+	}
+	return nil, problem{&front.Refusal{Status: http.StatusConflict, Code: "conflict", Message: fmt.Sprintf("%d agents have this name: say the id", len(found))}}
 }

@@ -13,10 +13,10 @@ func TestZeros(t *testing.T) {
 	b := newBed(t, nil)
 	for body, want := range map[string]int{
 		`"max_uses":0`: 400, `"max_uses":-0`: 400, `"max_uses":-1`: 400, `"max_uses":1.0`: 400, `"max_uses":1e2`: 400, `"max_uses":"1"`: 400,
-		`"max_uses":9223372036854775808`: 400, `"max_uses":null`: 200, `"max_uses":1`: 200,
+		`"max_uses":9223372036854775808`: 400, `"max_uses":null`: 400, `"max_uses":1`: 200,
 		`"ttl_seconds":0`: 400, `"ttl_seconds":-0`: 400, `"ttl_seconds":-5`: 400, `"ttl_seconds":4294967296`: 400, `"ttl_seconds":1e999`: 400,
-		`"ttl_seconds":null`: 200, `"ttl_seconds":60`: 200, `"ttl":1e999`: 400, `"ttl":-0`: 400, `"ttl":"","ttl_seconds":60`: 400,
-		`"ttl":60,"ttl_seconds":0`: 400, `"ttl":"1h","ttl_seconds":null`: 200,
+		`"ttl_seconds":null`: 400, `"ttl_seconds":60`: 200, `"ttl":1e999`: 400, `"ttl":-0`: 400, `"ttl":"","ttl_seconds":60`: 400,
+		`"ttl":60,"ttl_seconds":0`: 400, `"ttl":"1h","ttl_seconds":null`: 400,
 		`"ip_allowlist":[""]`: 400, `"ip_allowlist":["::ffff:10.0.0.1"]`: 400, `"ip_allowlist":["fe80::1%lo"]`: 400, `"ip_allowlist":["10.0.0.1/8"]`: 400,
 	} {
 		resp, text := b.send(t, "secrets:read:production/*", "POST", "/v1/tokens", `{"scopes":["read:secrets"],`+body+`}`)

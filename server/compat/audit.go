@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/keyward-go/keyward/audit"
-	"github.com/keyward-go/keyward/vault"
 )
 
 // Events of a page: as many as the CLI asks for if it says nothing, and at most.
@@ -122,37 +121,35 @@ func (q *request) audit() (any, error) {
 	if out.Limit > maxPageLen {
 		return nil, badly("limit: at most %d", maxPageLen)
 	}
-	return q.forOperator(func(o *vault.Operator) (any, error) {
-		log, err := o.Log(q.Context(), "")
+	log, err := q.by.Operator.Log(q.Context(), "")
+	if err != nil {
+		return nil, err
+	}
+	var first, last int64 = -1, -1 // of the log: two passes, so that a page needs no memory but its own
+	for r, err := range log.Records(q.Context(), audit.Filter{}) {
 		if err != nil {
 			return nil, err
 		}
-		var first, last int64 = -1, -1 // of the log: two passes, so that a page needs no memory but its own
-		for r, err := range log.Records(q.Context(), audit.Filter{}) {
-			if err != nil {
-				return nil, err
-			}
-			if first < 0 {
-				first = r.Seq
-			}
-			last = r.Seq
+		if first < 0 {
+			first = r.Seq
 		}
-		out.Total = int(last - first + 1)
-		end := last - int64(out.Page-1)*int64(out.Limit)
-		begin := max(first, end-int64(out.Limit)+1)
-		if end < first {
-			return out, nil
-		}
-		for r, err := range log.Records(q.Context(), audit.Filter{Since: begin}) {
-			switch {
-			case err != nil:
-				return nil, err
-			case r.Seq <= end:
-				out.Events = append([]event{eventOf(r)}, out.Events...)
-			}
-		}
+		last = r.Seq
+	}
+	out.Total = int(last - first + 1)
+	end := last - int64(out.Page-1)*int64(out.Limit)
+	begin := max(first, end-int64(out.Limit)+1)
+	if end < first {
 		return out, nil
-	})
+	}
+	for r, err := range log.Records(q.Context(), audit.Filter{Since: begin}) {
+		switch {
+		case err != nil:
+			return nil, err
+		case r.Seq <= end:
+			out.Events = append([]event{eventOf(r)}, out.Events...)
+		}
+	}
+	return out, nil
 }
 
 func orNull(s string) *string {

@@ -91,12 +91,17 @@ func (q *request) refusal(err error) *front.Refusal {
 	return no
 }
 
-// unasked is an error that was not a call of the vault, and so was not recorded yet.
-func unasked(err error) error { return problem{front.StatusOf(err)} }
-
 // body reads the body into v.
-func (q *request) body(v any) error {
-	if no := front.ReadNullable(q.w, q.Request, maxBody, v); no != nil {
+func (q *request) body(v any) error { return q.bodyBy(front.ReadJSON, v) }
+
+// nullable is body where the SDK writes null for metadata that nobody said.
+func (q *request) nullable(v any) error { return q.bodyBy(front.ReadNullable, v) }
+
+func (q *request) bodyBy(read func(http.ResponseWriter, *http.Request, int64, any) *front.Refusal, v any) error {
+	if !q.by.Proven && q.Stranger(q.Request, q.by) != nil { // whatever a stranger sends is not read
+		return vault.ErrDeadToken
+	}
+	if no := read(q.w, q.Request, maxBody, v); no != nil {
 		return problem{no}
 	}
 	return nil
@@ -105,7 +110,6 @@ func (q *request) body(v any) error {
 // maxBody lets a value of 1 MiB have escapes.
 const maxBody = 2 << 20
 
-// caller is what a *vault.Session and a *vault.Operator have in common.
 func (q *request) session() caller {
 	if q.by.IsOp {
 		return q.by.Operator
@@ -135,9 +139,4 @@ func write(w http.ResponseWriter, r *http.Request, no *front.Refusal) {
 	body.Error.Code, body.Error.Message, body.Detail = code, no.Message, no.Message
 	no.Head(w.Header(), r)
 	front.WriteJSON(w, no.Status, body)
-}
-
-// forOperator is the operator who asks. Whoever else asks is one without a credential, to the door and its record.
-func (q *request) forOperator(f func(*vault.Operator) (any, error)) (any, error) {
-	return f(q.by.Operator)
 }

@@ -25,9 +25,9 @@
 //	POST   /v1/agents                       NewKey                                           operator
 //	DELETE /v1/agents/{id or name}          Keys, Revoke                                     operator
 //	GET    /v1/audit?page=&limit=           Log, Records                                     operator
-//	GET    /v1/approvals                    nothing: there are none                          operator
-//	POST   /v1/approvals/{id}/approve       404                                              operator
-//	POST   /v1/approvals/{id}/deny          404                                              operator
+//	GET    /v1/approvals                    Keys; there are none                             operator
+//	POST   /v1/approvals/{id}/approve       Keys; 404                                        operator
+//	POST   /v1/approvals/{id}/deny          Keys; 404                                        operator
 //	GET    /v1/approvals/agent/{id}         404                                              all
 //	GET    /v1/health                       nothing                                          anybody
 //

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
-	"slices"
 
 	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
@@ -54,18 +53,18 @@ func (q *request) me() (any, error) {
 
 // operator is the key of the operator who asks, and how many agents are alive.
 func (q *request) operator() (own vault.Key, agents int, err error) {
-	claims, err := q.by.Operator.Claims(q.Context())
+	keys, err := q.by.Operator.Keys(q.Context())
 	if err != nil {
 		return own, 0, err
 	}
-	keys, err := q.by.Operator.Keys(q.Context())
+	claims, err := q.by.Operator.Claims(q.Context())
 	for _, k := range keys {
-		if !k.Operator && alive(k) {
+		switch {
+		case !k.Operator && alive(k):
 			agents++
+		case len(claims) > 0 && k.ID == claims[0].ID:
+			own = k
 		}
-	}
-	if i := slices.IndexFunc(keys, func(k vault.Key) bool { return k.ID == claims[0].ID }); i >= 0 {
-		own = keys[i]
 	}
 	return own, agents, err
 }

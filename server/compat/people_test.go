@@ -67,11 +67,11 @@ func TestMe(t *testing.T) {
 func TestApprovals(t *testing.T) {
 	b := newBed(t, nil)
 	b.check(t, []row{
-		{"alice", "GET", "/v1/approvals?status=pending", "", 200, `{"items":[],"total":0}`, ""},
-		{"alice", "POST", "/v1/approvals/x/approve", "", 404, "there is no such approval", "get denied invalid"},
-		{"alice", "POST", "/v1/approvals/x/deny", `{"reason":"no"}`, 404, "there is no such approval", "get denied invalid"},
+		{"alice", "GET", "/v1/approvals?status=pending", "", 200, `{"items":[],"total":0}`, "keys"},
+		{"alice", "POST", "/v1/approvals/x/approve", "", 404, "there is no such approval", "keys; get denied invalid"},
+		{"alice", "POST", "/v1/approvals/x/deny", `{"reason":"no"}`, 404, "there is no such approval", "keys; get denied invalid"},
 		{"researcher", "GET", "/v1/approvals/agent/x", "", 404, `"detail":"there is no such approval`, "get denied not_for_this_credential"},
-		{"researcher", "GET", "/v1/approvals", "", 401, `"code":"UNAUTHORIZED"`, "get denied not_for_this_credential"},
+		{"researcher", "GET", "/v1/approvals", "", 401, `of the kind that may ask for it`, "keys denied bad_key"},
 		{"stranger", "GET", "/v1/approvals/agent/x", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 	})
 }

@@ -88,13 +88,13 @@ func (q *request) consent(has func(scope.Set) bool) bool {
 	if q.by.IsOp {
 		return true
 	}
-	claims, err := q.by.Session.Claims(q.Context())
+	claims, known := q.claims()
 	for _, l := range claims {
 		if !l.Grant.Scopes.IsZero() && !has(l.Grant.Scopes) {
 			return false
 		}
 	}
-	return err == nil
+	return known
 }
 
 type namespace struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
+// caller is what a *vault.Session and a *vault.Operator have in common.
 type caller interface {
 	Get(context.Context, vault.Request) (vault.Item, error)
 	Put(context.Context, vault.Item) (int, error)

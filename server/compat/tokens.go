@@ -49,36 +49,31 @@ func (q *request) issue() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := q.session().Claims(q.Context())
-	if err != nil { // the door refuses that, and records it; if another process made the key, it has heard of it then
-		if _, err = q.session().Issue(q.Context(), vault.Grant{}); !errors.Is(err, vault.ErrInvalid) {
-			return nil, err
-		}
-		if claims, err = q.session().Claims(q.Context()); err != nil {
-			return nil, unasked(err)
-		}
-	}
 	if in.Scope != "" {
 		in.Scopes = append(in.Scopes, in.Scope)
 	}
-	if g.Scopes, err = granted(in.Scopes, own(claims)); err != nil {
-		return nil, err
-	}
 	if q.by.IsOp {
-		me, _, err := q.operator()
+		k, _, err := q.operator()
 		if err != nil {
 			return nil, err
 		}
-		g.Agent = me.Name
+		g.Agent = k.Name
 	}
-	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
-		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
-	}
-	s, err := q.session().Issue(q.Context(), g)
+	known, err := q.fit(&g, in.Scopes)
 	if err != nil {
 		return nil, err
 	}
-	if claims, err = s.Claims(q.Context()); err != nil {
+	s, err := q.session().Issue(q.Context(), g)
+	if !known && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) { // another process has made the key: it is known by now
+		if _, err = q.fit(&g, in.Scopes); err == nil {
+			s, err = q.session().Issue(q.Context(), g)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	claims, err := s.Claims(q.Context())
+	if err != nil {
 		return nil, err
 	}
 	out := token{Token: s.Token().Reveal(), TokenID: claims[len(claims)-1].ID, ExpiresAt: stamp(ends(claims))}
@@ -88,6 +83,23 @@ func (q *request) issue() (any, error) {
 		out.AgentID = or(l.Grant.Agent, out.AgentID)
 	}
 	return out, nil
+}
+
+// fit gives g the scopes that are asked for, as they are within the claims of the bearer, and their end. It reports whether this
+// process knows the bearer.
+func (q *request) fit(g *vault.Grant, asked []string) (known bool, err error) {
+	claims, known := q.claims()
+	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
+		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
+	}
+	g.Scopes, err = granted(asked, own(claims))
+	return known, err
+}
+
+// claims are those of the bearer, if this process knows it.
+func (q *request) claims() (claims vault.Claims, known bool) {
+	claims, err := q.session().Claims(q.Context())
+	return claims, err == nil
 }
 
 func (b tokenBody) grant() (g vault.Grant, err error) {
@@ -169,5 +181,5 @@ func ends(claims vault.Claims) (end time.Time) {
 
 // narrows reports whether claims are those of a token, and not of a key alone.
 func narrows(claims vault.Claims) bool {
-	return !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
+	return len(claims) > 0 && !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
 }

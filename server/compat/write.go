@@ -53,7 +53,7 @@ func (b putBody) item(path string) (it vault.Item, err error) {
 // put stores a version. POST of a path that is there is a conflict, as the older documentation has it.
 func (q *request) put() (any, error) {
 	var in putBody
-	if err := q.body(&in); err != nil {
+	if err := q.nullable(&in); err != nil {
 		return nil, err
 	}
 	return q.store(in, q.path(), 0)
@@ -64,7 +64,7 @@ func (q *request) create() (any, error) {
 		Path string `json:"path"`
 		putBody
 	}
-	if err := q.body(&in); err != nil {
+	if err := q.nullable(&in); err != nil {
 		return nil, err
 	}
 	q.reply = http.StatusCreated
@@ -127,7 +127,7 @@ func (q *request) importEnv() (any, error) {
 		AccessTier string                    `json:"access_tier"`
 		Metadata   map[string]jsontext.Value `json:"metadata"`
 	}
-	if err := q.body(&in); err != nil {
+	if err := q.nullable(&in); err != nil {
 		return nil, err
 	}
 	meta, err := metadata(in.Metadata)

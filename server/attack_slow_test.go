@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyward-go/keyward/server"
+	"github.com/keyward-go/keyward/vault/vaulttest"
+)
+
+// pipes is a listener without a network, for bubbles of synctest.
+type pipes struct {
+	conns chan net.Conn
+	ended chan struct{}
+	once  sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), ended: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.ended) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+func (p *pipes) dial() net.Conn {
+	here, there := net.Pipe()
+	p.conns <- there
+	return here
+}
+
+// inBubble serves a vault, and h at "/slow/", in a bubble, to f.
+func inBubble(t *testing.T, h http.Handler, f func(t *testing.T, l *pipes, b bed)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		v := vaulttest.Open(t, map[string]string{path: canary})
+		cfg := server.Config{Vault: v}
+		gateway, err := server.NewGateway(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		api, err := server.NewAPI(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newPipes()
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- server.Serve(ctx, l, server.Route(map[string]http.Handler{"/use/": gateway, "/": api, "/slow/": h}), nil)
+		}()
+		f(t, l, bed{v, v.Operator("test"), ""})
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A client that takes its time is ended by one of the deadlines, wherever it dawdles.
+func TestAttackSlowClients(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, l *pipes, b bed) {
+		tok := b.token(t, "secrets:*:*")
+		// A log that is longer than what a connection holds.
+		for i := range 40 {
+			b.send2(t, l, tok, fmt.Sprintf(`{"path":"production/a%d","value":%q}`, i, strings.Repeat("x", 100)))
+		}
+		_, key, err := b.op.NewKey(t.Context(), operatorKey(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth := "Host: localhost\r\nAuthorization: Bearer " + tok + "\r\n"
+		operator := "Host: localhost\r\nAuthorization: Bearer " + key.Reveal() + "\r\n"
+		const jsonBody = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+		for _, c := range []struct {
+			name, at, drip string
+			within         time.Duration
+			want           string // in what it is told
+		}{
+			{"header", "GET /healthz HTTP/1.1\r\n", "X-A: b\r\n", 10 * time.Second, ""},
+			{"nothing", "", "", 10 * time.Second, ""},
+			{"body, API", "POST /api/v1/get HTTP/1.1\r\n" + auth + jsonBody, " ", 35 * time.Second, "400 Bad Request"},
+			{"body that never comes, API", "POST /api/v1/get HTTP/1.1\r\n" + auth + jsonBody, "", 35 * time.Second, "400 Bad Request"},
+			{"body, API, chunked", "POST /api/v1/get HTTP/1.1\r\n" + auth + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", 35 * time.Second, "400 Bad Request"},
+			{"body of a stranger, API", "POST /api/v1/put HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer kw_tok_x\r\n" + jsonBody, " ", 5 * time.Second, "401 Unauthorized"},
+			{"body of nobody", "POST /api/v1/put HTTP/1.1\r\nHost: localhost\r\n" + jsonBody, " ", 5 * time.Second, "401 Unauthorized"},
+			{"body of a stranger, gateway", "POST /use/" + path + "/~/v1 HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: kw_tok_x\r\nContent-Length: 1000\r\n\r\n", " ", 5 * time.Second, "401 Unauthorized"},
+			{"body that the gateway refuses", "POST /use/staging/x/~/v1 HTTP/1.1\r\n" + auth + "Content-Length: 1000\r\n\r\n", "", 5 * time.Second, "404 Not Found"},
+			{"body of a check", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", " ", 5 * time.Second, "401 Unauthorized"},
+			{"body of a look at the API", "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", " ", 5 * time.Second, "401 Unauthorized"},
+			{"body of OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", " ", 5 * time.Second, "401 Unauthorized"},
+			{"answer that nobody reads", "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", "-", time.Minute, ""},
+			{"export that nobody reads", "POST /api/v1/export HTTP/1.1\r\n" + operator + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "-", time.Minute, ""},
+			{"short answer that nobody reads", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "-", time.Minute, ""},
+		} {
+			conn := l.dial()
+			start := time.Now()
+			if _, err := io.WriteString(conn, c.at); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			said := new(strings.Builder)
+			over := make(chan time.Duration, 1)
+			if c.drip == "-" { // its peer closes when the deadline has passed
+				time.Sleep(c.within + time.Second)
+				_, err := io.Copy(said, conn)
+				if err != nil || strings.Contains(said.String(), "signature") {
+					t.Errorf("%s: %v", c.name, err)
+				}
+				over <- 0
+			} else {
+				go func() {
+					_, _ = io.Copy(said, conn)
+					over <- time.Since(start)
+				}()
+				for c.drip != "" {
+					time.Sleep(time.Second)
+					if _, err := io.WriteString(conn, c.drip); err != nil {
+						break
+					}
+				}
+			}
+			if took := <-over; took > c.within+time.Second || !strings.Contains(said.String(), c.want) {
+				t.Errorf("%s: ended after %v: %q", c.name, took, said)
+			}
+			conn.Close()
+		}
+	})
+}
+
+// send2 puts a secret over a connection of its own.
+func (b bed) send2(t *testing.T, l *pipes, tok, body string) {
+	t.Helper()
+	c := l.dial()
+	defer c.Close()
+	fmt.Fprintf(c, "POST /api/v1/put HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", tok, len(body), body)
+	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != 200 {
+		t.Fatal(err)
+	}
+}
+
+// A stream may last, and be silent for long, in either direction; an idle connection may not.
+func TestLongStreams(t *testing.T) {
+	events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for range 10 {
+			fmt.Fprintf(w, "data: x\n\n")
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-r.Context().Done():
+				t.Error("cancelled")
+				return
+			case <-time.After(6 * time.Minute):
+			}
+		}
+	})
+	inBubble(t, events, func(t *testing.T, l *pipes, b bed) {
+		c := l.dial()
+		defer c.Close()
+		start := time.Now()
+		io.WriteString(c, "GET /slow/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		r := bufio.NewReader(c)
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if took := time.Since(start); err != nil || strings.Count(string(body), "data: x") != 10 || took != time.Hour {
+			t.Errorf("%q, %v, after %v", body, err, took)
+		}
+		start = time.Now()
+		if _, err := r.ReadByte(); err != io.EOF || time.Since(start) != 2*time.Minute {
+			t.Errorf("an idle connection: %v after %v", err, time.Since(start))
+		}
+	})
+}
