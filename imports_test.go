@@ -46,6 +46,7 @@ var below = map[string][]string{
 	"agent":                      {"scope", "vault", "agent/redact", "internal/egress"},
 	"agent/redact":               {"vault"},
 	"server":                     {"scope", "audit", "vault", "agent/redact", "internal/egress", "internal/front"},
+	"server/compat":              {"scope", "audit", "vault", "internal/dotenv", "internal/front", "server"},
 }
 
 // nested names the modules inside this repository, joined by go.work unless they have their own, and what each may import of

@@ -16,8 +16,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyward-go/keyward/agent"
+	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 	"github.com/keyward-go/keyward/vault/vaulttest"
 )
@@ -25,7 +27,7 @@ import (
 // TestReadmeCode: every Go function that README.md shows stands in one of these files as it is, and so is compiled and run.
 func TestReadmeCode(t *testing.T) {
 	compiled := map[string]bool{}
-	for _, name := range []string{"example_test.go", "readme_test.go", "agent/example_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go"} {
+	for _, name := range []string{"example_test.go", "readme_test.go", "agent/example_test.go", "examples/langchaingo/main.go", "examples/eino/tool.go", "examples/openai/tool.go", "examples/genkit/tool.go", "examples/anthropic/tool.go", "agent/mcp/testdata/server/main.go"} {
 		source := read(t, name)
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, name, source, 0)
@@ -39,14 +41,77 @@ func TestReadmeCode(t *testing.T) {
 		}
 	}
 	shown := regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(shown) != 7 {
-		t.Errorf("README.md shows %d pieces of Go, want 7", len(shown))
+	if len(shown) != 11 {
+		t.Errorf("README.md shows %d pieces of Go, want 11", len(shown))
 	}
 	for _, m := range shown {
 		if !compiled[m[1]] {
 			t.Errorf("README.md shows what is in no test file:\n%s", m[1])
 		}
 	}
+}
+
+// TestReadmePython: every line of Python that README.md shows is run by e2e.
+func TestReadmePython(t *testing.T) {
+	run := map[string]bool{}
+	for line := range strings.Lines(read(t, "e2e/langchain/sdks.py")) {
+		run[line] = true
+	}
+	shown := regexp.MustCompile("(?s)\n```python\n(.*?)```\n").FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(shown) == 0 {
+		t.Error("README.md shows no Python")
+	}
+	for _, m := range shown {
+		for line := range strings.Lines(m[1]) {
+			if !run[line] {
+				t.Errorf("README.md shows what e2e does not run:\n%s", line)
+			}
+		}
+	}
+}
+
+func papers(ctx context.Context, v *vault.Vault) (*http.Client, error) {
+	run, err := v.Operator("orchestrator").Issue(ctx, vault.Grant{
+		Agent: "researcher", Scopes: scope.MustParse("secrets:use:production/search/*"), TTL: 30 * time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := agent.New(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return a.Client("production/search/key", "find papers"), nil // it applies the key, to the key's own hosts
+}
+
+func TestPapers(t *testing.T) {
+	const path = "production/search/key"
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer not-a-real-key" {
+			http.Error(w, "no", http.StatusUnauthorized)
+		}
+	}))
+	defer service.Close()
+	v := vaulttest.Open(t, map[string]string{path: "not-a-real-key"})
+	err := v.Operator("test").SetPolicy(t.Context(), path, vault.Policy{
+		Hosts: []string{service.URL}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}, "a test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := papers(t.Context(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Get(service.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
+	vaulttest.Touched(t, v, "researcher", path)
 }
 
 func TestSearch(t *testing.T) {

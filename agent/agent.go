@@ -102,6 +102,10 @@ func (a *Agent) text(s string) string {
 	return a.redactor.String(s)
 }
 
+// isValue reports whether what a model took for a path is nothing but a value that the run has touched. Its refusal would bring
+// the value into the log.
+func (a *Agent) isValue(path string) bool { return a.redactor.String(path) == redact.Mask }
+
 // use takes the use of one secret after the other, and calls f within all of them, with their values in the same order. It is
 // the one way of this package to a value that is lent: the redactor knows each before anything else does.
 func (a *Agent) use(ctx context.Context, reqs []vault.Request, f func(values []string) error) error {

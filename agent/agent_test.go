@@ -123,7 +123,7 @@ func TestToolsFollowTheGrant(t *testing.T) {
 
 func TestNewRefusesWhatIsNoAgent(t *testing.T) {
 	v := open(t)
-	key, err := v.Operator("test").NewKey(t.Context(), vault.Key{
+	_, key, err := v.Operator("test").NewKey(t.Context(), vault.Key{
 		Name: "worker", Limits: vault.Grant{Scopes: scope.MustParse("secrets:use:production/*"), TTL: time.Hour}, Expires: time.Now().Add(time.Hour),
 	}, "a test")
 	if err != nil {

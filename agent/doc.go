@@ -25,5 +25,7 @@
 // Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave (of a
 // handle, the name of its argument), and the method and the host of a request. The id of the call is there if the adapter gives
 // one: Tool.Invoke, Tool.Ask and Resolve take it; Client, Wrap, Run and Signer have none. Reasons and ids are masked first;
-// WithoutFreeText leaves out those of a model. A call that names no path at all (malformed input, too many calls) is recorded as an invalid get without one.
+// WithoutFreeText leaves out those of a model. Paths and hosts are recorded as they were asked for: a model that has got a value can
+// write it there, but not in place of a whole path. A call that names no path at all (malformed input, too many calls) is
+// recorded as an invalid get without one.
 package agent

@@ -23,8 +23,8 @@ func (a *Agent) getSecret() *Tool {
 		schema: json.RawMessage(`{"type":"object","properties":{` + pathSchema + `,` + reasonSchema + `},"required":["path"],"additionalProperties":false}`),
 		run: func(ctx context.Context, call, input string) (string, error) {
 			in, err := parse(input, func(path string) getInput { return getInput{Path: path} })
-			if err != nil {
-				return "", err
+			if err != nil || a.isValue(in.Path) {
+				return "", errMalformed
 			}
 			item, err := a.session.Get(ctx, vault.Request{Path: in.Path, Reason: a.text(in.Reason), Call: call})
 			if err != nil {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// maxHandles bounds the secrets that one call of a tool may name.
+// maxHandles bounds the handles in one call of a tool, those that are equal too: values are longer than they are.
 const maxHandles = 16
 
 var handle = regexp.MustCompile(`\{\{secret:([^{}]*)\}\}`)
@@ -83,11 +82,15 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
-	found, ok := named.find("", object)
-	if !ok || len(found) > maxHandles {
+	found, ok := named.find(object, target{})
+	if !ok || len(found) > maxHandles || slices.ContainsFunc(found, func(p place) bool { return a.isValue(p.path) }) {
 		answer, err := a.note(ctx, call, malformedText)
 		return answer.Text, err
 	}
+	slices.SortFunc(found, func(a, b place) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.argument, b.argument))
+	})
+	found = slices.Compact(found) // each is one use
 	ran := false
 	err = a.resolve(ctx, call, object, found, func(args json.RawMessage) error { ran = true; return f(args) })
 	if ran || err == nil {
@@ -99,51 +102,45 @@ func (a *Agent) Resolve(ctx context.Context, call string, args json.RawMessage, 
 	return "", &fault{"the tool's handles", err}
 }
 
-// place is one use: a path, the argument that it is for, and where that goes.
+// place is one use: a path, and where its value goes.
 type place struct {
-	path, argument string
+	path string
 	target
 }
 
-// find returns every use that the arguments ask for, each once, or false if a handle stands where none may.
-func (h targets) find(name string, v any) (found []place, ok bool) {
+// find returns every handle in v, or false if one stands where none may. to is the target of v itself, if it is one; h has those
+// inside of it.
+func (h targets) find(v any, to target) (found []place, ok bool) {
 	switch v := v.(type) {
 	case string:
-		if !strings.Contains(v, "{{secret") {
-			return nil, true
-		}
-		to, named := h[name]
 		matches := handle.FindAllStringSubmatch(v, -1)
-		if !named || strings.Contains(v, "://") || strings.Count(v, "{{secret") != len(matches) {
+		n := strings.Count(v, "{{secret")
+		if n != len(matches) || n > 0 && (to.argument == "" || strings.Contains(v, "://")) {
 			return nil, false
 		}
 		for _, m := range matches {
-			found = append(found, place{m[1], name, to})
+			found = append(found, place{m[1], to})
 		}
-		return found, true
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			inner := key
-			if name != "" {
-				inner = name + "." + key
+		for key, e := range v {
+			to := h[key]
+			if strings.Contains(key, ".") { // it only looks like an argument inside of another
+				to = target{}
 			}
-			f, ok := h.find(inner, v[key])
-			if !ok || strings.Contains(key, "{{secret") || len(f) > 0 && strings.Contains(key, ".") {
+			f, ok := h.inside(key).find(e, to)
+			if !ok || strings.Contains(key, "{{secret") {
 				return nil, false
 			}
 			found = append(found, f...)
 		}
 	case []any:
 		for _, e := range v {
-			if f, ok := h.find(name+"[]", e); !ok || len(f) > 0 {
+			if _, ok := targets(nil).find(e, target{}); !ok {
 				return nil, false
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b place) int {
-		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.argument, b.argument))
-	})
-	return slices.Compact(found), true
+	return found, true
 }
 
 // resolve calls f with the arguments, their handles replaced, while the values are lent.

@@ -19,6 +19,7 @@ import (
 
 const (
 	maxAnswer  = 64 << 10 // of a body that is told to a model
+	maxKind    = 128      // of its type; a longer one is left out
 	maxRead    = 1 << 20  // of an answer that is read for it
 	toolBudget = 30 * time.Second
 )
@@ -61,8 +62,8 @@ func (a *Agent) httpRequest() *Tool {
 
 func (a *Agent) request(parent context.Context, call, input string) (string, error) {
 	in, err := parse[httpInput](input, nil)
-	if err != nil {
-		return "", err
+	if err != nil || a.isValue(in.Path) {
+		return "", errMalformed
 	}
 	ctx, cancel := context.WithTimeout(parent, toolBudget)
 	defer cancel()
@@ -143,7 +144,10 @@ func (in httpInput) build(ctx context.Context) (*http.Request, error) {
 
 // tell is what a model is told of an answer, which is masked already.
 func tell(resp *http.Response, body []byte) httpAnswer {
-	out := httpAnswer{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Truncated: len(body) > maxAnswer}
+	out := httpAnswer{Status: resp.StatusCode, Truncated: len(body) > maxAnswer}
+	if kind := resp.Header.Get("Content-Type"); len(kind) <= maxKind {
+		out.ContentType = kind
+	}
 	body = body[:min(len(body), maxAnswer)]
 	if out.Truncated { // not in the middle of a character
 		for n := 0; n < utf8.UTFMax && len(body) > 0 && !utf8.RuneStart(body[len(body)-1]); n++ {

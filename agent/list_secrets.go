@@ -33,8 +33,8 @@ func (a *Agent) listSecrets() *Tool {
 			`"description":"A path, or a path that ends in /*. Leave it out for all."},` + reasonSchema + `},"additionalProperties":false}`),
 		run: func(ctx context.Context, call, input string) (string, error) {
 			in, err := parse(input, func(pattern string) listInput { return listInput{Pattern: pattern} })
-			if err != nil {
-				return "", err
+			if err != nil || a.isValue(in.Pattern) {
+				return "", errMalformed
 			}
 			if in.Pattern == "" {
 				in.Pattern = "*"

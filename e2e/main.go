@@ -19,13 +19,21 @@ import (
 
 	"github.com/keyward-go/keyward/e2e/autogen"
 	"github.com/keyward-go/keyward/e2e/autogenclassic"
+	"github.com/keyward-go/keyward/e2e/crewai"
 	"github.com/keyward-go/keyward/e2e/internal/kit"
+	"github.com/keyward-go/keyward/e2e/langchain"
+	"github.com/keyward-go/keyward/e2e/vendor"
 )
 
 // groups is all that there are, in the order in which they run.
 var groups = []kit.Group{
 	autogenclassic.Group,
 	autogen.Group,
+	langchain.Group,
+	crewai.Group,
+	vendor.SDK,
+	vendor.MCP,
+	vendor.CLI,
 }
 
 func main() {

@@ -82,7 +82,7 @@ func TestAttackSlowClients(t *testing.T) {
 		for i := range 40 {
 			b.send2(t, l, tok, fmt.Sprintf(`{"path":"production/a%d","value":%q}`, i, strings.Repeat("x", 100)))
 		}
-		key, err := b.op.NewKey(t.Context(), operatorKey(), "")
+		_, key, err := b.op.NewKey(t.Context(), operatorKey(), "")
 		if err != nil {
 			t.Fatal(err)
 		}

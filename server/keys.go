@@ -80,6 +80,7 @@ type newKey struct {
 }
 
 type credential struct {
+	ID         string `json:"id" about:"Of the key: revoke ends it."`
 	Credential string `json:"credential" about:"kw_agent_… or kw_op_…. It is shown here only."`
 }
 
@@ -92,11 +93,11 @@ func createKey(ctx context.Context, o *vault.Operator, in newKey) (credential, e
 	if k.Expires, err = time.Parse(time.RFC3339, in.Expires); err != nil {
 		return credential{}, badly("expires: a time as RFC 3339 has it")
 	}
-	tok, err := o.NewKey(ctx, k, in.Reason)
+	id, tok, err := o.NewKey(ctx, k, in.Reason)
 	if err != nil {
 		return credential{}, err
 	}
-	return credential{tok.Reveal()}, nil
+	return credential{id, tok.Reveal()}, nil
 }
 
 type key struct {

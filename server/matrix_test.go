@@ -132,7 +132,7 @@ func (b matrixBed) key(t *testing.T, k vault.Key) (bearer, id string) {
 	if !k.Operator {
 		k.Limits.Agent, k.Limits.Scopes, k.Limits.TTL = "researcher", scope.MustParse("secrets:*:production/*"), time.Hour
 	}
-	tok, err := b.op.NewKey(context.Background(), k, "")
+	_, tok, err := b.op.NewKey(context.Background(), k, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestAttackKeyAlike(t *testing.T) {
 	a := attack(t)
 	ctx := context.Background()
 	k := vault.Key{Name: "k", Expires: a.clock.now().Add(time.Hour), Limits: vault.Grant{TTL: 1500 * time.Millisecond, Scopes: scope.MustParse("secrets:*:*")}}
-	if _, err := a.op.NewKey(ctx, k, ""); err != nil {
+	if _, _, err := a.op.NewKey(ctx, k, ""); err != nil {
 		return // refusing it is fine
 	}
 	here, err1 := a.op.Keys(ctx)

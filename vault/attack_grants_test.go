@@ -194,7 +194,7 @@ func TestAttackLives(t *testing.T) {
 		{}, a.clock.now(), a.clock.now().Add(time.Second - 1), a.clock.now().Add(-time.Second), a.clock.now().Add(366*24*time.Hour + time.Second), time.Unix(1<<62, 0), time.Unix(-1<<62, 0),
 		time.Unix(253402300800, 0), time.Unix(0, 0), time.Unix(-1, 0), a.clock.now().AddDate(1000, 0, 0),
 	} {
-		if _, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*")}, Expires: end}, ""); !errors.Is(err, vault.ErrInvalid) {
+		if _, _, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*")}, Expires: end}, ""); !errors.Is(err, vault.ErrInvalid) {
 			t.Errorf("a key until %v: %v", end, err)
 		}
 		keys++

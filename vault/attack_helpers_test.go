@@ -137,7 +137,7 @@ func (a *attacked) newKey(k vault.Key) (cred vault.Token, id string) {
 	if !k.Operator && k.Limits.Scopes.IsZero() {
 		k.Limits.Scopes = scope.MustParse("secrets:*:production/search/*")
 	}
-	cred, err := a.op.NewKey(context.Background(), k, "")
+	_, cred, err := a.op.NewKey(context.Background(), k, "")
 	if err != nil {
 		a.t.Fatal(err)
 	}

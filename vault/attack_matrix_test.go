@@ -104,7 +104,7 @@ func attackMethods(other func() string) map[string]attackRow {
 		}),
 		"NewKey": onOperator("key", func(o *vault.Operator) error {
 			k := vault.Key{Name: "k", Operator: true, Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
-			cred, err := o.NewKey(ctx, k, "")
+			_, cred, err := o.NewKey(ctx, k, "")
 			if (cred.Reveal() != "") != (err == nil) {
 				return errors.New("a credential beside an error")
 			}

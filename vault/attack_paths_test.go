@@ -164,7 +164,7 @@ func TestAttackNames(t *testing.T) {
 	}
 	key := func(name string, l vault.Grant) error {
 		l.Scopes = every
-		_, err := a.op.NewKey(ctx, vault.Key{Name: name, Limits: l, Expires: a.clock.now().Add(36e11)}, "")
+		_, _, err := a.op.NewKey(ctx, vault.Key{Name: name, Limits: l, Expires: a.clock.now().Add(36e11)}, "")
 		return err
 	}
 	freeze := func(kind, value string) error { return a.op.Freeze(ctx, vault.Frozen{Kind: kind, Value: value}, "") }

@@ -53,7 +53,7 @@ func TestAttackText(t *testing.T) {
 				return err
 			}),
 			allow(text, "key", func() error {
-				_, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*"), Description: text}, Expires: a.clock.now().Add(time.Hour)}, text)
+				_, _, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*"), Description: text}, Expires: a.clock.now().Add(time.Hour)}, text)
 				return err
 			}),
 		)
@@ -191,7 +191,7 @@ func TestAttackTextLimits(t *testing.T) {
 		"revoke": func() error { return a.op.Revoke(ctx, strings.Repeat("0", 32), strings.Repeat("x", 1025)) },
 		"put":    a.putting(s, vault.Item{Path: attackPath, Metadata: keys(33)}),
 		"key": func() error {
-			_, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*")}, Expires: a.clock.now().Add(time.Hour)}, strings.Repeat("x", 1025))
+			_, _, err := a.op.NewKey(ctx, vault.Key{Name: "k", Limits: vault.Grant{Scopes: scope.MustParse("secrets:*:*")}, Expires: a.clock.now().Add(time.Hour)}, strings.Repeat("x", 1025))
 			return err
 		},
 	} {

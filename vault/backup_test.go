@@ -118,7 +118,7 @@ func newLife(t testing.TB, v *vault.Vault) *life {
 		if !operator {
 			k.Limits.Scopes = scope.MustParse("secrets:read:*")
 		}
-		cred, err := op.NewKey(ctx, k, "")
+		_, cred, err := op.NewKey(ctx, k, "")
 		must(t, err)
 		return cred
 	}

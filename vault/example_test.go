@@ -94,7 +94,7 @@ func ExampleOperator_NewKey() {
 	v, op, _, done := exampleVault()
 	defer done()
 	ctx := context.Background()
-	cred, err := op.NewKey(ctx, vault.Key{
+	_, cred, err := op.NewKey(ctx, vault.Key{
 		Name:    "crawler",
 		Limits:  vault.Grant{Scopes: scope.MustParse("secrets:use:production/search/*"), Agent: "crawler", TTL: time.Minute},
 		Expires: time.Now().Add(30 * 24 * time.Hour),

@@ -112,7 +112,7 @@ func TestFormatDoors(t *testing.T) {
 	s := mustIssue(t, op, reader(5))
 	wantValue(t, s, bedPath, value.text(), 1)
 	wantValue(t, at(v, s), bedPath, value.text(), 1)
-	cred, err := op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: inAnHour()}, "")
+	_, cred, err := op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: inAnHour()}, "")
 	must(t, err)
 	remote := v.Remote(cred, noAddr)
 	wantValue(t, remote, bedPath, value.text(), 1)

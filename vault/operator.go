@@ -60,9 +60,9 @@ func (o *Operator) Tokens(ctx context.Context) ([]TokenState, error) {
 	return answer[[]TokenState](ctx, o.session, &call{op: opTokens, by: o.session})
 }
 
-// NewKey makes an agent key or a remote operator and returns its credential, which is shown only here. Revoke with its ID
-// ends it: Keys shows it, and so does the session of an agent key by Claims. Names need not be unique.
-func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, error) {
+// NewKey makes an agent key or a remote operator and returns its ID, by which Revoke ends it, and its credential, which is shown
+// only here. Names need not be unique.
+func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (id string, cred Token, err error) {
 	k.Expires = truncate(k.Expires)
 	if k.Limits.TTL > time.Second {
 		k.Limits.TTL = k.Limits.TTL.Truncate(time.Second)
@@ -70,9 +70,9 @@ func (o *Operator) NewKey(ctx context.Context, k Key, reason string) (Token, err
 	k.Limits.Networks = slices.Clone(k.Limits.Networks)
 	c := &call{op: opKey, by: o.session, key: &k, req: Request{Reason: reason}}
 	if err := o.do(ctx, c); err != nil {
-		return Token{}, err
+		return "", Token{}, err
 	}
-	return c.token, nil
+	return c.target, c.token, nil
 }
 
 // Log returns the log for whoever holds the operator's credential: that it is asked for is decided and recorded, what is then read

@@ -76,7 +76,7 @@ func TestStaleAnswers(t *testing.T) {
 	if items, err := first.Whose(ctx, vault.NewSecret("leaked")); err != nil || len(items) != 1 {
 		t.Errorf("Whose after another process's Put: %d items, %v", len(items), err)
 	}
-	_, err := p.op.NewKey(ctx, vault.Key{Name: "k", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
+	_, _, err := p.op.NewKey(ctx, vault.Key{Name: "k", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
 	must(t, err)
 	if keys, err := first.Keys(ctx); err != nil || len(keys) != 1 {
 		t.Errorf("Keys after another process's NewKey: %d, %v", len(keys), err)
@@ -102,7 +102,7 @@ func TestStaleListFrozen(t *testing.T) {
 func TestStaleNewKey(t *testing.T) {
 	ctx := context.Background()
 	p := newPair(t, reader(0))
-	cred, err := p.op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: time.Now().Add(time.Hour)}, "")
+	_, cred, err := p.op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: time.Now().Add(time.Hour)}, "")
 	must(t, err)
 	remote := p.a.Remote(cred, noAddr)
 	wantValue(t, remote, bedPath, "one", 1)

@@ -147,7 +147,7 @@ func TestReviewNetworksKept(t *testing.T) {
 			return op.Spawn(gone(), g, func(context.Context, *vault.Session) error { return nil })
 		},
 		"key": func(op *vault.Operator, nets []netip.Prefix) error {
-			_, err := op.NewKey(gone(), vault.Key{Name: "worker", Expires: inAnHour(), Limits: vault.Grant{Scopes: reader(0).Scopes, Networks: nets}}, "")
+			_, _, err := op.NewKey(gone(), vault.Key{Name: "worker", Expires: inAnHour(), Limits: vault.Grant{Scopes: reader(0).Scopes, Networks: nets}}, "")
 			return err
 		},
 	} {

@@ -329,7 +329,7 @@ func TestFormerTokenKey(t *testing.T) {
 func TestRotateCompromised(t *testing.T) {
 	ctx := context.Background()
 	p := newPair(t, reader(0))
-	cred, err := p.op.NewKey(ctx, vault.Key{Name: "worker", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
+	_, cred, err := p.op.NewKey(ctx, vault.Key{Name: "worker", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
 	must(t, err)
 	own := mustIssue(t, p.a.Operator("first"), reader(0))
 	wantValue(t, p.s, bedPath, "one", 1)
@@ -363,7 +363,7 @@ func TestRotateRemote(t *testing.T) {
 	v, _ := newBed(t).open()
 	op := v.Operator("keeper")
 	putAll(t, op, manyPaths(300))
-	cred, err := op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: time.Now().Add(time.Hour)}, "")
+	_, cred, err := op.NewKey(ctx, vault.Key{Name: "remote", Operator: true, Expires: time.Now().Add(time.Hour)}, "")
 	must(t, err)
 	keys, err := op.Keys(ctx)
 	must(t, err)

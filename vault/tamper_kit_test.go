@@ -129,7 +129,7 @@ func newVictim(t testing.TB, paths int) *victim {
 	bad := mustIssue(t, op, reader(0))
 	step(op.Revoke(ctx, linkOf(t, bad), "stolen"))
 	step(op.Freeze(ctx, vault.Frozen{Kind: "user", Value: "u812"}, "investigation"))
-	_, err := op.NewKey(ctx, vault.Key{Name: "worker", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
+	_, _, err := op.NewKey(ctx, vault.Key{Name: "worker", Expires: time.Now().Add(time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:read:*")}}, "")
 	step(err)
 	keys, err := op.Keys(ctx)
 	step(err)

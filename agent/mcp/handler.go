@@ -30,6 +30,10 @@ type Config struct {
 	// the networks of proxies whose X-Forwarded-For is believed. Anything else is refused.
 	Hosts, Origins []string
 	Proxies        []netip.Prefix
+	// Rate and Burst bound the requests of one grant with all that was narrowed from it: so many a second on average, so many at
+	// once; above that it is 429, with Retry-After, and nothing is recorded. Zero: 100 and 200.
+	Rate  float64
+	Burst int
 	// Tools are the kinds that agents are shown. Empty: get_secret, http_request and list_secrets.
 	Tools []string
 	// Options are those of every agent.
@@ -43,7 +47,7 @@ type Config struct {
 // touched, until it is dead; at most 1,024 grants, and 16 of each counted with its narrowings. The address is that of the
 // connection, unless that is a proxy's which Config names. Errors: vault.ErrInvalid.
 func NewHandler(cfg Config) (http.Handler, error) {
-	h := &handler{cfg: cfg, known: newKnown()}
+	h := &handler{cfg: cfg, known: newKnown(), limits: front.NewLimits(cfg.Rate, cfg.Burst)}
 	if cfg.Session == nil {
 		return nil, fmt.Errorf("mcp: %w: Config.Session is required: the method Session of a vault", vault.ErrInvalid)
 	}
@@ -71,10 +75,11 @@ func NewHandler(cfg Config) (http.Handler, error) {
 }
 
 type handler struct {
-	cfg   Config
-	guard *front.Guard
-	known *known
-	sdk   http.Handler
+	cfg    Config
+	guard  *front.Guard
+	limits *front.Limits
+	known  *known
+	sdk    http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -86,6 +91,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case bearer == "":
 		h.refuse(w, r, s, http.StatusUnauthorized)
+		return
+	}
+	if no := h.limits.Take(r.Context(), front.Caller{Session: s}, from); no != nil {
+		no.Write(w, r)
 		return
 	}
 	v, err := h.admit(r.Context(), s, bearer, from)

@@ -153,7 +153,7 @@ func TestTurnedAway(t *testing.T) {
 	s := handler(t, v, mcp.Config{Origins: []string{"https://console.example.com"}})
 	token := vaulttest.Session(t, v, "researcher", "secrets:read:*").Token().Reveal()
 	foreign := vaulttest.Session(t, vaulttest.Open(t, nil), "researcher", "secrets:read:*").Token().Reveal()
-	key, err := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "service", Expires: time.Now().Add(time.Hour).Truncate(time.Second), Limits: vault.Grant{
+	_, key, err := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "service", Expires: time.Now().Add(time.Hour).Truncate(time.Second), Limits: vault.Grant{
 		Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Minute,
 	}}, "a test")
 	if err != nil {
@@ -462,5 +462,27 @@ func TestKeptAgents(t *testing.T) {
 				t.Errorf("%s from %s: %d %s, recorded as %+v", c.agent, c.from, w.Code, w.Body, r)
 			}
 		}
+	}
+}
+
+// A holder that narrows its token to many has the rate of one.
+func TestRateOfGrant(t *testing.T) {
+	v := open(t)
+	h, err := mcp.NewHandler(mcp.Config{Session: v.Session, Rate: 0.001, Burst: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := vaulttest.Session(t, v, "researcher", "secrets:read:*")
+	codes := ""
+	for range 5 {
+		tok, err := s.Token().Narrow(vault.Grant{MaxUses: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := serve(t, h, tok, "127.0.0.1:1", get(search))
+		codes += fmt.Sprint(w.Code, " ", w.Header().Get("Retry-After") != "", " ")
+	}
+	if codes != "200 false 200 false 200 false 429 true 429 true " {
+		t.Error(codes)
 	}
 }

@@ -24,8 +24,7 @@ import (
 // an argument that the tool's schema marks with x-mcp-header, since the client copies that into a header.
 func Middleware(a *agent.Agent, tools map[string]agent.Handles) sdk.Middleware {
 	return func(next sdk.MethodHandler) sdk.MethodHandler {
-		next = contain(next)
-		return func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
+		return contain(func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
 			tool, args, with := call(req)
 			if with == nil {
 				res, err = next(ctx, method, req)
@@ -39,7 +38,7 @@ func Middleware(a *agent.Agent, tools map[string]agent.Handles) sdk.Middleware {
 				return text(refusal, true), nil
 			}
 			return mask(a.Redactor(), res, err)
-		}
+		})
 	}
 }
 

@@ -70,6 +70,12 @@ func (r *Redactor) opaque(v any) (result any) {
 		}
 	}()
 	shown := []string{text, fmt.Sprint(v)}
+	switch own := v.(type) { // which a Format may hide
+	case error:
+		shown = append(shown, own.Error())
+	case fmt.Stringer:
+		shown = append(shown, own.String())
+	}
 	if own, ok := v.(encoding.TextMarshaler); ok {
 		b, _ := own.MarshalText()
 		shown = append(shown, string(b))

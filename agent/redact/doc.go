@@ -15,11 +15,12 @@
 //	percent    as the functions of Go, browsers, Java and Python write it that escape a part of a URL, and every byte as %XX;
 //	           upper and lower case
 //	quoted     as fmt writes it with %q and %+q
-//	JSON       as encoding/json writes it with and without escaped HTML, with \/, in ASCII only, and with \u00XX for + ' " & < >
+//	JSON       as encoding/json writes it with and without escaped HTML, with \/, in ASCII only, with \u00XX for + ' " & < >, and
+//	           as Gson writes it
 //	HTML, XML  with " and ' written in the ways of Go, Python and browsers, or not at all
 //
 // Encoded forms of fewer than 6 characters are left out: they would be found by chance. A value of more than 1,024 bytes is cut
-// into pieces of 256 that overlap by 16, each masked in all its forms. So an echoed part of a long key is masked as well, but for
+// into pieces of about 256 that overlap, each masked in all its forms. So an echoed part of a long key is masked as well, but for
 // at most 255 bytes at each of its ends, and no pattern is longer than some kilobytes.
 //
 // What touches or overlaps becomes one Mask. What is not found: a value that was cut off, split (into lines, say), reversed,

@@ -29,7 +29,8 @@ var percentStyles = []percentStyle{
 	{"-_.~$&+=,;" + letters, false},           // Go's passwords in URLs
 	{"-_.~!'()*" + letters, false},            // encodeURIComponent
 	{"-_.~!'()*$&+=:@/,;?#" + letters, false}, // encodeURI
-	{}, // every byte
+	{"-_.~!()*$&+=:@/,;?" + letters, false},   // Go's fragments
+	{},                                        // every byte
 }
 
 func (p percentStyle) escape(value string) string {
@@ -58,6 +59,14 @@ var htmlStyles = [][]string{
 	{`"`, "&#34;", "'", "&#39;", "\n", "&#xA;", "\r", "&#xD;", "\t", "&#x9;"}, // Go's XML
 }
 
+// inXML is what XML writes for a character: what it has none for becomes U+FFFD, as what is no UTF-8 does.
+func inXML(r rune) rune {
+	if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\ufffe' || r == '\uffff' {
+		return utf8.RuneError
+	}
+	return r
+}
+
 var escape = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 func lowerEscapes(s string) string { return escape.ReplaceAllStringFunc(s, strings.ToLower) }
@@ -68,10 +77,13 @@ type jsonStyle struct {
 	slash bool   // / as \/
 	ascii bool   // what is not ASCII as \uXXXX
 	upper bool   // of these digits
+	lossy bool   // what is no UTF-8 as \ufffd
 }
 
 var jsonStyles = []jsonStyle{
-	{}, {slash: true}, {more: "\u2028\u2029"}, {more: "\u2028\u2029", slash: true}, {more: "<>&\u2028\u2029"}, {ascii: true}, {slash: true, ascii: true},
+	{}, {slash: true}, {more: "\u2028\u2029", slash: true}, {ascii: true}, {slash: true, ascii: true}, {more: "\u2028\u2029"}, {more: "<>&\u2028\u2029"},
+	{more: "\u2028\u2029", lossy: true}, {more: "<>&\u2028\u2029", lossy: true}, // encoding/json
+	{more: "<>&='\u2028\u2029"}, // Gson
 	{more: `<>&'"+` + "`", ascii: true, upper: true}, {more: `<>&'"+` + "`", ascii: true},
 }
 
@@ -88,7 +100,11 @@ func (j jsonStyle) escape(value string) string {
 		short := strings.IndexRune("\"\\\b\f\n\r\t", r)
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(value[i:], "\ufffd"):
-			b.WriteByte(value[i]) // a byte that is no UTF-8, or that a piece has cut
+			if j.lossy {
+				unit(utf8.RuneError)
+			} else {
+				b.WriteByte(value[i])
+			}
 		case strings.ContainsRune(j.more, r), r < ' ' && short < 0, j.ascii && r > '~':
 			for _, u := range utf16.Encode([]rune{r}) {
 				unit(u)

@@ -37,6 +37,7 @@ func TestEscapes(t *testing.T) {
 		{"PHP's htmlspecialchars", quotes, `a&quot;b&#039;c&lt;d&gt;e&amp;f+g`},
 		{"encoding/xml", quotes, inXML(t, quotes)},
 		{"encoding/xml", lines, inXML(t, lines)},
+		{"Gson", quotes + "==", `a\"b\u0027c\u003cd\u003ee\u0026f+g\u003d\u003d`},
 		{"%q", lines, strings.Trim(fmt.Sprintf("%q", lines), `"`)},
 		{"%q", "nul\x00del\x7f\xffkey", `nul\x00del\x7f\xffkey`},
 		{"%+q", "pässwörd-🔑", `p\u00e4ssw\u00f6rd-\U0001f511`},

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -23,11 +24,22 @@ func forms(value string) (all []string) {
 		return formsOf(value)
 	}
 	for at := 0; ; at += pieceStep {
-		if at+pieceLen >= len(value) {
-			return append(all, formsOf(value[len(value)-pieceLen:])...)
+		end := min(at+pieceLen, len(value))
+		all = append(all, formsOf(value[character(value, end-pieceLen):character(value, end)])...)
+		if end == len(value) {
+			return all
 		}
-		all = append(all, formsOf(value[at:at+pieceLen])...)
 	}
+}
+
+// character returns where the character begins that s has at i: half of one would be escaped as nobody escapes the whole.
+func character(s string, i int) int {
+	for at := i; at > i-utf8.UTFMax && at >= 0; at-- {
+		if at == len(s) || utf8.RuneStart(s[at]) {
+			return at
+		}
+	}
+	return i
 }
 
 func formsOf(value string) []string {
@@ -46,7 +58,8 @@ func formsOf(value string) []string {
 		add(escaped, lowerEscapes(escaped))
 	}
 	for _, style := range htmlStyles {
-		add(strings.NewReplacer(append(style, "&", "&amp;", "<", "&lt;", ">", "&gt;")...).Replace(value))
+		escaped := strings.NewReplacer(append(style, "&", "&amp;", "<", "&lt;", ">", "&gt;")...).Replace(value)
+		add(escaped, strings.ReplaceAll(escaped, "\x00", "\ufffd"), strings.Map(inXML, escaped))
 	}
 	for _, style := range jsonStyles {
 		add(style.escape(value))

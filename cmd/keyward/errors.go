@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,21 +46,21 @@ var advice = []struct {
 	text string
 }{
 	{errNoVault, exitNotFound, "keyward init makes one; --store or " + storeEnv + " names another place"},
+	{errNoAnchor, exitFailure, "is its disk mounted? keyward anchor begins one; if it was there and is gone, somebody may have put the vault back: compare it with a checkpoint"},
+	{errEvidence, exitTampered, "keep the file as it is, and compare it with the exports and checkpoints that were kept elsewhere"},
 	{vault.ErrNoKey, exitFailure, "--root or " + rootEnv + " says where the root key is; a lost one has to come back from your copy, nothing else opens the vault"},
 	{vault.ErrWrongKey, exitFailure, "nothing was changed; --root or " + rootEnv + " says which root key this vault was sealed with"},
 	{vault.ErrKMSUnavailable, exitFailure, "try again when the key service answers"},
-	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore, which ends every token"},
+	{vault.ErrRollback, exitTampered, "the store is older than it was: put back the newest copy of all its files, or accept what is there with keyward restore --accept-rollback, which ends every token"},
 	{vault.ErrTampered, exitTampered, "somebody or something else than keyward wrote to the store: keep a copy of it as it is, and restore a backup with keyward restore"},
 	{vault.ErrBusy, exitFailure, "another process has the store; try again, and if it stays so find the process that holds it"},
-	{vault.ErrClock, exitFailure, "set the clock of this machine"},
+	{vault.ErrClock, exitFailure, "set the clock of this machine; if it is right, and was ahead when the last record was written, keyward reset-clock"},
 	{vault.ErrNotRecorded, exitFailure, "the record could not be written, so nothing was released; is the disk full or read-only?"},
 	{vault.ErrDeadToken, exitDenied, "ask whoever gave you the token for a new one; an operator finds the cause in the log"},
 	{vault.ErrDenied, exitDenied, ""},
 	{vault.ErrNotFound, exitNotFound, ""},
 	{vault.ErrConflict, exitFailure, ""},
 	{vault.ErrInvalid, exitUsage, ""},
-	{fs.ErrExist, exitFailure, ""},
-	{context.Canceled, exitFailure, "interrupted"},
 }
 
 // explain returns what to say of an error, what to do next included, and the exit code.
@@ -72,18 +72,21 @@ func (a *app) explain(err error) (text string, code int) {
 		return "", exitOK
 	case errors.As(err, &exit):
 		return "", int(exit)
+	case errors.Is(err, context.Canceled):
+		return "interrupted", exitFailure
 	case errors.As(err, &usage):
 		return usage.text, exitUsage
 	}
+	text = strings.TrimPrefix(err.Error(), "vault: ")
 	for _, to := range advice {
 		if errors.Is(err, to.is) {
-			if to.text == "" {
-				return err.Error(), to.code
+			if to.text != "" {
+				text += "\n  " + to.text
 			}
-			return err.Error() + "\n  " + to.text, to.code
+			return text, to.code
 		}
 	}
-	return err.Error(), exitFailure
+	return text, exitFailure
 }
 
 // flagError says what is wrong with a flag and does not quote what stood behind it.

@@ -7,10 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/spf13/pflag"
-
-	"github.com/keyward-go/keyward/vault"
 )
 
 // span is a flag with a duration, in days too.
@@ -97,47 +93,4 @@ func texts(prefixes []netip.Prefix) (out []string) {
 		out = append(out, p.String())
 	}
 	return out
-}
-
-// policyFlags are the flags that make a policy.
-type policyFlags struct {
-	hosts                 []string
-	networks              networks
-	placement, kind, tier string
-	expires               moment
-}
-
-func (p *policyFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&p.hosts, "host", nil, "a `HOST` where the value may be used, as 'api.example.com' or 'GET,POST api.example.com/v1'; may be repeated")
-	f.Var(&p.networks, "network", "a network that the hosts may be in; without one only public addresses; may be repeated")
-	f.StringVar(&p.placement, "placement", "", "where a request carries it: bearer, basic:USER, header:NAME or query:NAME (else bearer)")
-	f.StringVar(&p.kind, "type", "", "api_key, oauth_token, db_credential, ssh_key, certificate or custom")
-	f.StringVar(&p.tier, "tier", "", "standard, sensitive or critical (else standard)")
-	f.Var(&p.expires, "expires", "when tokens may no longer use it, as 90d or 2027-01-31")
-}
-
-func (p *policyFlags) policy() vault.Policy {
-	return vault.Policy{
-		Type: p.kind, Tier: vault.Tier(p.tier), Hosts: p.hosts, Networks: p.networks, Placement: p.placement, Expires: p.expires.Time,
-	}
-}
-
-// grantFlags are the flags that make a grant.
-type grantFlags struct {
-	scopes                         []string
-	ttl                            span
-	uses                           int
-	run, user, tenant, description string
-	networks                       networks
-}
-
-func (g *grantFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&g.scopes, "scope", nil, "what it may do, as the `SCOPE` 'secrets:use:production/search/*'; may be repeated")
-	f.Var(&g.ttl, "ttl", "how long a token lives")
-	f.IntVar(&g.uses, "uses", 0, "how often it may be used (else not limited)")
-	f.StringVar(&g.run, "run", "", "the run that it is for")
-	f.StringVar(&g.user, "user", "", "the user that it is for")
-	f.StringVar(&g.tenant, "tenant", "", "the tenant that it is for")
-	f.StringVar(&g.description, "description", "", "a few words for the records")
-	f.Var(&g.networks, "network", "a network that it may be used from; may be repeated")
 }

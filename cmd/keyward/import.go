@@ -136,13 +136,9 @@ func (im importer) existing(ctx context.Context, c caller) (map[string]int, erro
 
 // one imports one key. The error is one that the next key would meet too.
 func (im importer) one(ctx context.Context, c caller, e dotenv.Entry, there map[string]int) (r imported, err error) {
-	path, err := scope.JoinPath(im.under, e.Key)
-	if err != nil { // each of the two is good, so it is too long
-		path, err = im.under+"/"+e.Key, nil
-	}
-	value := vault.NewSecret(e.Value)
+	path, value := im.under+"/"+e.Key, vault.NewSecret(e.Value)
 	r = imported{Key: e.Key, Path: path, Result: "refused"}
-	if scope.CheckPath(path) != nil {
+	if scope.CheckPath(path) != nil { // each of the two is good
 		r.Why = "the path is too long"
 		return r, nil
 	}

@@ -66,7 +66,15 @@ func (a *app) initVault(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	v, err := vault.Open(ctx, vault.Config{Store: store, Root: root})
+	cfg, done, err := a.config(ctx, store, root, true)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if err := unused(ctx, cfg.Anchor); err != nil {
+		return errors.Join(err, store.Close())
+	}
+	v, err := vault.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ func (a *app) prompt(ctx context.Context, what string) (vault.Secret, error) {
 // readValue returns the value from the file, or from the standard input, or if that is a terminal from a prompt. A line on its
 // own loses its newline, which echo and editors put there; several lines are kept as they are, and so is everything if raw.
 func (a *app) readValue(ctx context.Context, what, file string, raw bool) (vault.Secret, error) {
+	if _, _, err := a.existingPath(); err != nil {
+		return vault.Secret{}, err
+	}
 	in := a.in
 	switch {
 	case file != "":

@@ -16,98 +16,20 @@ import (
 
 const keyLife = 90 * 24 * time.Hour
 
-func newAgentCommand(a *app) *cobra.Command {
-	return family(&cobra.Command{
-		Use:     "agent",
-		Short:   "Keys with which agents of other processes get tokens",
-		Example: "  keyward agent create researcher --scope 'secrets:use:production/search/*'",
-	}, newAgentCreateCommand(a), newKeyListCommand(a, "agent", false), newKeyRevokeCommand(a, "agent", false))
-}
-
-func newOperatorCommand(a *app) *cobra.Command {
-	return family(&cobra.Command{
-		Use:     "operator",
-		Short:   "Credentials of operators who are elsewhere",
-		Example: "  keyward operator create alice --expires 30d",
-	}, newOperatorCreateCommand(a), newKeyListCommand(a, "operator", true), newKeyRevokeCommand(a, "operator", true))
-}
-
-func newAgentCreateCommand(a *app) *cobra.Command {
-	var flags grantFlags
-	var expires moment
-	flags.ttl = span(time.Hour)
-	c := &cobra.Command{
-		Use:   "create NAME --scope SCOPE…",
-		Short: "Print the new key of an agent",
-		Long: `Create prints the key of an agent, and nothing else, on the standard output. It is shown only here. All that it can do is to
-get tokens under that name, or names below it, inside the scopes, for at most --ttl each. It lives 90 days if --expires does not
-say otherwise.`,
-		Example: `  keyward agent create researcher --scope 'secrets:use:production/search/*'
-  keyward agent create nightly --scope secrets:read:production/db/password --ttl 10m --expires 365d --network 10.0.0.0/8`,
-		Args: want(1, 1, "NAME --scope SCOPE…"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := a.grant(flags)
-			if err != nil {
-				return err
-			}
-			g.Agent = args[0]
-			return a.newKey(cmd.Context(), vault.Key{Name: args[0], Limits: g, Expires: expires.Time})
-		},
-	}
-	flags.add(c.Flags())
-	c.Flags().Var(&expires, "expires", "when the key ends, as 90d or 2027-01-31; at most 366 days away")
-	return c
-}
-
-func newOperatorCreateCommand(a *app) *cobra.Command {
-	var from networks
-	var expires moment
-	c := &cobra.Command{
-		Use:   "create NAME",
-		Short: "Print the new credential of an operator",
-		Long: `Create prints the credential of an operator, and nothing else, on the standard output. It is shown only here. Whoever has it can
-do everything. It lives 90 days if --expires does not say otherwise.`,
-		Example: "  keyward operator create alice --expires 30d --network 10.0.0.0/8",
-		Args:    want(1, 1, "NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			k := vault.Key{Name: args[0], Operator: true, Limits: vault.Grant{Networks: from}, Expires: expires.Time}
-			return a.newKey(cmd.Context(), k)
-		},
-	}
-	c.Flags().Var(&from, "network", "a network that it may be used from; may be repeated")
-	c.Flags().Var(&expires, "expires", "when it ends, as 90d or 2027-01-31; at most 366 days away")
-	return c
-}
-
 // newKey makes a key and prints it.
 func (a *app) newKey(ctx context.Context, k vault.Key) error {
 	if k.Expires.IsZero() {
 		k.Expires = time.Now().Add(keyLife).Truncate(time.Second)
 	}
 	return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
-		before, err := op.Keys(ctx)
+		id, bearer, err := op.NewKey(ctx, k, a.reason)
 		if err != nil {
 			return err
-		}
-		bearer, err := op.NewKey(ctx, k, a.reason)
-		if err != nil {
-			return err
-		}
-		after, err := op.Keys(ctx)
-		if err != nil {
-			return err
-		}
-		// NewKey does not say the id.
-		i := slices.IndexFunc(after, func(n vault.Key) bool {
-			return n.Name == k.Name && n.Operator == k.Operator && !slices.ContainsFunc(before, func(o vault.Key) bool { return o.ID == n.ID })
-		})
-		if i >= 0 {
-			k.ID = after[i].ID
 		}
 		if a.json {
-			return a.printJSON(map[string]any{"key": bearer.Reveal(), "id": k.ID, "name": k.Name, "expires": k.Expires.UTC()})
+			return a.printJSON(map[string]any{"key": bearer.Reveal(), "id": id, "name": k.Name, "expires": k.Expires.UTC()})
 		}
-		a.printf("%s of %s, ends %s; it is shown only now", k.ID, k.Name, when(k.Expires))
+		a.printf("%s of %s, ends %s; it is shown only now", id, k.Name, when(k.Expires))
 		return a.printValue(bearer.Reveal())
 	})
 }

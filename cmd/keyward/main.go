@@ -59,8 +59,8 @@ type app struct {
 
 	token vault.Token // of KEYWARD_TOKEN: who acts, if it is set
 
-	store, root, as, reason string
-	json                    bool
+	store, root, anchor, as, reason string
+	json                            bool
 }
 
 // newApp returns the app of this process. The bearer leaves the environment, so that no program that is started inherits it.

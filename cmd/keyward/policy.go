@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -63,14 +65,10 @@ With --none the policy is empty: no hosts, so not for HTTP, and of the standard 
   keyward policy set production/db/password --none`,
 		Args: want(1, 1, "PATH [--host HOST]… | --none"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p := flags.policy()
-			if empty := cmd.LocalNonPersistentFlags().NFlag() == 0; empty {
-				return usagef("this replaces the whole policy: say what it is by flags, or --none if it shall be empty")
+			p, ctx := flags.policy(), cmd.Context()
+			if empty := reflect.DeepEqual(p, vault.Policy{}); empty != none {
+				return usagef("this replaces the whole policy: say what it is by flags, or by --none alone that it is empty")
 			}
-			if none && cmd.LocalNonPersistentFlags().NFlag() > 1 {
-				return usagef("--none stands alone")
-			}
-			ctx := cmd.Context()
 			return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
 				if err := op.SetPolicy(ctx, args[0], p, a.reason); err != nil {
 					return err
@@ -83,4 +81,27 @@ With --none the policy is empty: no hosts, so not for HTTP, and of the standard 
 	flags.add(c.Flags())
 	c.Flags().BoolVar(&none, "none", false, "make the policy empty")
 	return c
+}
+
+// policyFlags are the flags that make a policy.
+type policyFlags struct {
+	hosts                 []string
+	networks              networks
+	placement, kind, tier string
+	expires               moment
+}
+
+func (p *policyFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&p.hosts, "host", nil, "a `HOST` where the value may be used, as 'api.example.com' or 'GET,POST api.example.com/v1'; may be repeated")
+	f.Var(&p.networks, "network", "a network that the hosts may be in; without one only public addresses; may be repeated")
+	f.StringVar(&p.placement, "placement", "", "where a request carries it: bearer, basic:USER, header:NAME or query:NAME (else bearer)")
+	f.StringVar(&p.kind, "type", "", "api_key, oauth_token, db_credential, ssh_key, certificate or custom")
+	f.StringVar(&p.tier, "tier", "", "standard, sensitive or critical (else standard)")
+	f.Var(&p.expires, "expires", "when tokens may no longer use it, as 90d or 2027-01-31")
+}
+
+func (p *policyFlags) policy() vault.Policy {
+	return vault.Policy{
+		Type: p.kind, Tier: vault.Tier(p.tier), Hosts: p.hosts, Networks: p.networks, Placement: p.placement, Expires: p.expires.Time,
+	}
 }

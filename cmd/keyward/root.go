@@ -40,21 +40,22 @@ func newRootCommand(a *app) *cobra.Command {
 		Use:           "keyward",
 		Short:         "Keep the credentials of AI agents",
 		Long:          welcome,
-		Example:       "  keyward init\n  keyward list 'production/*' --json",
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no such command; keyward --help lists them")
 			}
-			return cmd.Help()
+			_, err := fmt.Fprintln(a.out, welcome+"\n\nkeyward --help lists all commands, keyward COMMAND --help says how one is used.")
+			return err
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVar(&a.store, "store", "", "the vault: `sqlite:PATH`, file:PATH or a path (or $"+storeEnv+"; else ~/.local/share/keyward/vault.db)")
 	f.StringVar(&a.root, "root", "", "its root key: `file:PATH`, or the word passphrase to be asked for one (or $"+rootEnv+"; else ~/.config/keyward/root.key)")
+	f.StringVar(&a.anchor, "anchor", "", "the head of the log in another place: `file:PATH` or sqlite:PATH (or $"+anchorEnv+"; else none); keyward anchor begins one")
 	f.StringVar(&a.as, "as", "", "your `NAME` in the records (else your login)")
 	f.StringVar(&a.reason, "reason", "", "why, for the records: a `TEXT`")
 	f.BoolVar(&a.json, "json", false, "print JSON")
@@ -87,6 +88,16 @@ func newRootCommand(a *app) *cobra.Command {
 	add(alarm, newWhoseCommand(a))
 	add(alarm, newFreezeCommand(a))
 	add(alarm, newThawCommand(a))
+	add(alarm, newRotateCommand(a))
+	add(alarm, newDestroyCommand(a))
+	add(keep, newAuditCommand(a))
+	add(keep, newCheckpointCommand(a))
+	add(keep, newLogKeyCommand(a))
+	add(keep, newAnchorCommand(a))
+	add(keep, newBackupCommand(a))
+	add(keep, newRestoreCommand(a))
+	add(keep, newResetClockCommand(a))
+	add(keep, newDoctorCommand(a))
 	add(front, newServeCommand(a))
 	add(front, newMCPCommand(a))
 	return root

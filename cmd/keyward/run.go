@@ -131,13 +131,10 @@ func (a *app) lend(ctx context.Context, c caller, paths []string, values []vault
 		called = true
 		return a.lend(ctx, c, paths, append(values, it.Value), f)
 	})
-	switch {
-	case err == nil || called:
-		return err
-	case errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken):
-		return fmt.Errorf("%s: %w\n  a path with hosts may go to these alone, and into no environment", path, err)
+	if !called && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) {
+		err = fmt.Errorf("%w\n  a path with hosts may go to these alone, and into no environment", err)
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return err
 }
 
 func closeAll(all ...io.Closer) (err error) {

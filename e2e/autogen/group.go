@@ -7,8 +7,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/keyward-go/keyward/e2e/internal/kit"
@@ -84,23 +82,21 @@ func run(ctx context.Context, k *kit.Kit) error {
 			env = append(env, k.Env()...)
 		}
 		k.Upstream.Play(script(r.tool, r.args))
-		w, err := python.Program{
-			Venv: venv, Files: map[string][]byte{"team.py": team}, Main: "team.py", Args: []string{r.transport},
-			Env: env, Other: !inProcess,
-		}.Start(ctx, k)
+		w, err := python.Start(ctx, k, venv, kit.Command{
+			Name: "team.py " + r.transport, Args: []string{"team.py", r.transport}, Env: env, Other: !inProcess,
+			Files: map[string][]byte{"team.py": team},
+		})
 		seen, err2 := k.Upstream.Played()
 		if err := errors.Join(err, err2); err != nil {
-			return fmt.Errorf("%s: %w", r.transport, err)
+			return err
 		}
-		for name, value := range map[string]string{"the LLM's key": llmKey, "the search's key": searchKey} {
-			found, err := k.Sweep(w, token, value)
-			if err != nil {
-				return err
-			}
-			fmt.Printf("  %s: %s is in %q\n", r.transport, name, found)
-			if reveals := inProcess && value == searchKey; reveals != slices.Contains(found, "memory") || !reveals && len(found) > 0 {
-				return fmt.Errorf("%s: %s is in %q", r.transport, name, found)
-			}
+		if inProcess {
+			err = errors.Join(k.Hidden(w, token, llmKey), k.Revealed(w, token, searchKey, "stdout", "LLM"))
+		} else {
+			err = k.Hidden(w, token, llmKey, searchKey)
+		}
+		if err != nil {
+			return err
 		}
 		if !inProcess && !strings.Contains(seen, kit.Found) {
 			return errors.New("the answer of the search did not come to the LLM")

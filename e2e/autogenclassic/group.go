@@ -7,10 +7,8 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/keyward-go/keyward/e2e/internal/kit"
 	"github.com/keyward-go/keyward/e2e/python"
@@ -53,6 +51,7 @@ var programs = []struct {
 		"You review content":          {{Tool: "get_secret_critic", Args: secret("production/quality/grammarly-key")}, {Text: "Good. TERMINATE"}},
 	}},
 	{"test_published_form.py", nil},
+	{"test_client.py", nil},
 }
 
 // want is what the log has of them.
@@ -61,23 +60,29 @@ var want = map[string]int{
 	"pipeline get production/openai/api-key granted": 1,
 	"pipeline get production/tavily/api-key granted": 2, // and single_agent.py
 	// The LLM is asked through the gateway.
-	"pipeline use production/openai/api-key granted":                             5,
-	"pipeline get production/quality/grammarly-key denied (scope)":               1,
-	"pipeline get production/search/tavily-key granted: to find papers":          1,
-	"pipeline/manager use production/openai/api-key granted":                     6,
-	"pipeline/researcher use production/openai/api-key granted":                  2,
-	"pipeline/writer use production/openai/api-key granted":                      2,
-	"pipeline/critic use production/openai/api-key granted":                      2,
-	"pipeline/researcher get production/search/tavily-key granted":               2, // once in each of the two fixed forms
-	"pipeline/writer get production/publishing/wordpress-key granted":            2,
-	"pipeline/critic get production/quality/grammarly-key granted":               3, // and in the published form
-	"pipeline/researcher get production/publishing/wordpress-key denied (scope)": 1,
-	"pipeline/researcher get production/quality/grammarly-key denied (scope)":    1,
-	"pipeline/writer get production/search/tavily-key denied (scope)":            1,
-	"pipeline/writer get production/quality/grammarly-key denied (scope)":        1,
+	"pipeline use production/openai/api-key granted":                                           5,
+	"pipeline get production/quality/grammarly-key denied (scope)":                             1,
+	"pipeline get production/search/tavily-key granted: to find papers, agent_name researcher": 1,
+	"pipeline/manager use production/openai/api-key granted":                                   6,
+	"pipeline/researcher use production/openai/api-key granted":                                2,
+	"pipeline/writer use production/openai/api-key granted":                                    2,
+	"pipeline/critic use production/openai/api-key granted":                                    2,
+	"pipeline/researcher get production/search/tavily-key granted":                             2, // once in each of the two fixed forms
+	"pipeline/writer get production/publishing/wordpress-key granted":                          2,
+	"pipeline/critic get production/quality/grammarly-key granted":                             3, // and in the published form
+	"pipeline/researcher get production/publishing/wordpress-key denied (scope)":               1,
+	"pipeline/researcher get production/quality/grammarly-key denied (scope)":                  1,
+	"pipeline/writer get production/search/tavily-key denied (scope)":                          1,
+	"pipeline/writer get production/quality/grammarly-key denied (scope)":                      1,
 	// In the published form the critic's token stands for all three.
 	"pipeline/critic get production/search/tavily-key denied (scope)":        2,
 	"pipeline/critic get production/publishing/wordpress-key denied (scope)": 2,
+	// test_client.py; what was malformed has no path.
+	"pipeline get scratch/a/key granted":                   3,
+	"pipeline get scratch/a/key denied (not_found)":        2,
+	"pipeline/once get scratch/another/key denied (scope)": 1,
+	"pipeline get  denied (invalid)":                       1,
+	"pipeline get  denied (not_for_this_credential)":       1,
 }
 
 func run(ctx context.Context, k *kit.Kit) error {
@@ -94,7 +99,7 @@ func run(ctx context.Context, k *kit.Kit) error {
 			return err
 		}
 	}
-	agentKey, err := k.Keyward(ctx, "", "agent", "create", "pipeline", "--scope", "secrets:read:production/*")
+	agentKey, err := k.Keyward(ctx, "", "agent", "create", "pipeline", "--scope", "secrets:read:production/*", "--scope", "secrets:*:scratch/*")
 	if err != nil {
 		return err
 	}
@@ -104,21 +109,21 @@ func run(ctx context.Context, k *kit.Kit) error {
 	}
 	for _, p := range programs {
 		k.Upstream.Play(p.script)
-		w, err := python.Program{
-			Venv: venv, Files: sources, Main: p.main, Other: true,
+		w, err := python.Start(ctx, k, venv, kit.Command{
+			Name: p.main, Args: []string{p.main}, Files: sources, Other: true,
 			// Only seed.py asks the LLM directly.
 			Env: []string{"ASS_AGENT_KEY=" + agentKey, "ASS_API_URL=" + k.URL, "OPENAI_BASE_URL=" + k.Upstream.URL + "/v1"},
-		}.Start(ctx, k)
+		})
 		if _, err2 := k.Upstream.Played(); err != nil || err2 != nil {
-			return fmt.Errorf("%s: %w", p.main, errors.Join(err, err2))
+			return errors.Join(err, err2)
 		}
-		found, err := k.Sweep(w, agentKey, llmKey)
+		if p.main == "seed.py" {
+			err = k.Revealed(w, agentKey, llmKey)
+		} else {
+			err = k.Hidden(w, agentKey, llmKey)
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.main, err)
-		}
-		fmt.Printf("  %s: the LLM's key is in %q\n", p.main, found)
-		if reveals := p.main == "seed.py"; reveals != slices.Contains(found, "memory") || !reveals && len(found) > 0 {
-			return fmt.Errorf("%s: the LLM's key is in %q", p.main, found)
+			return err
 		}
 	}
 	return k.Expect(ctx, want)

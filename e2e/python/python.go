@@ -10,6 +10,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +69,11 @@ func Venv(ctx context.Context, requirements string) (interpreter string, err err
 			return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
 		}
 	}
-	return interpreter, os.Rename(part, dir)
+	err = os.Rename(part, dir)
+	if _, err2 := os.Stat(interpreter); err2 == nil {
+		err = nil // another run was first
+	}
+	return interpreter, err
 }
 
 var names = []string{"python3", "python3.12", "python3.11", "python3.10", "/usr/bin/python3"}
@@ -104,26 +109,16 @@ func pip(ctx context.Context) string {
 	return ""
 }
 
-// Program is a Python program as a worker.
-type Program struct {
-	Venv  string            // interpreter
-	Files map[string][]byte // beside it
-	Main  string            // one of Files
-	Args  []string
-	Env   []string
-	Other bool // as another user
-}
-
-// Start runs the program until it is done, and leaves its process standing.
-func (p Program) Start(ctx context.Context, k *kit.Kit) (*kit.Worker, error) {
+// Start runs a program in the virtual environment of interpreter until it is done, and leaves its process standing. The first
+// of the command's Args is the name of one of its Files.
+func Start(ctx context.Context, k *kit.Kit, interpreter string, c kit.Command) (*kit.Worker, error) {
 	stand, err := files.ReadFile("stand.py")
 	if err != nil {
 		return nil, err
 	}
-	all := map[string][]byte{"stand.py": stand}
-	for name, text := range p.Files {
-		all[name] = text
-	}
-	env := append([]string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1"}, p.Env...)
-	return k.Start(ctx, p.Other, all, env, p.Venv, append([]string{"stand.py", p.Main}, p.Args...)...)
+	c.Files = maps.Clone(c.Files)
+	c.Files["stand.py"] = stand
+	c.Args = append([]string{interpreter, "stand.py"}, c.Args...)
+	c.Env = append([]string{"PYTHONDONTWRITEBYTECODE=1"}, c.Env...)
+	return k.Start(ctx, c)
 }

@@ -36,6 +36,14 @@ func (s maskedSpan) Attributes() []attribute.KeyValue { return s.mask(s.ReadOnly
 func (s maskedSpan) Events() []trace.Event { // of errors
 	out := append([]trace.Event(nil), s.ReadOnlySpan.Events()...)
 	for i := range out {
+		out[i].Name, out[i].Attributes = s.redactor.String(out[i].Name), s.mask(out[i].Attributes)
+	}
+	return out
+}
+
+func (s maskedSpan) Links() []trace.Link {
+	out := append([]trace.Link(nil), s.ReadOnlySpan.Links()...)
+	for i := range out {
 		out[i].Attributes = s.mask(out[i].Attributes)
 	}
 	return out

@@ -21,13 +21,17 @@ func toolsOf(a *agent.Agent) ([]ai.ToolRef, error) {
 		}
 		// Genkit ends the run on input that is not as the schema says. What it lets through is checked, answered and recorded by us.
 		delete(schema, "additionalProperties")
-		out = append(out, ai.NewTool(t.Name(), t.Description(), func(ctx *ai.ToolContext, input any) (string, error) {
-			args, err := json.Marshal(input)
-			if err != nil {
-				return "", err
-			}
-			return t.Call(ctx, string(args)) // a refusal is an answer; an error is a fault, and ends the run
-		}, ai.WithInputSchema(schema)))
+		out = append(out, genkitTool(t, schema))
 	}
 	return out, nil
+}
+
+func genkitTool(t *agent.Tool, schema map[string]any) ai.ToolRef {
+	return ai.NewTool(t.Name(), t.Description(), func(ctx *ai.ToolContext, input any) (string, error) {
+		args, err := json.Marshal(input)
+		if err != nil {
+			return "", err
+		}
+		return t.Call(ctx, string(args)) // a refusal is an answer; an error is a fault, and ends the run
+	}, ai.WithInputSchema(schema))
 }

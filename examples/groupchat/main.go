@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/kms"
 	"github.com/keyward-go/keyward/backend/sqlite"
@@ -85,7 +86,11 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		tools[i] = newTool(session, urls)
+		a, err := agent.New(ctx, session)
+		if err != nil {
+			return err
+		}
+		tools[i] = newTool(a, urls)
 	}
 	if err := chat(ctx, out, tools); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -19,39 +20,23 @@ type ask struct{ path, reason string }
 // tool is what one agent of a framework is given.
 type tool func(context.Context, ask) (answer string, err error)
 
-// newTool binds a tool to one agent's session: whoever calls the tool acts as that agent, and as no other. Give each agent
-// its own.
-func newTool(s *vault.Session, urls map[string]string) tool {
-	return func(ctx context.Context, a ask) (answer string, err error) {
-		r := vault.Request{Path: a.path, Reason: a.reason, Method: http.MethodPost, URL: urls[a.path]}
-		err = s.Use(ctx, r, func(it vault.Item) (err error) {
-			answer, err = post(ctx, r.URL, it.Value)
-			return err
-		})
+// newTool binds a tool to one agent: whoever calls the tool acts as that agent, and as no other. Give each its own. The
+// client applies the credential, goes where the policy of the path says and nowhere else, and masks what comes back.
+func newTool(a *agent.Agent, urls map[string]string) tool {
+	return func(ctx context.Context, q ask) (answer string, err error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, urls[q.path], http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		resp, err := a.Client(q.path, q.reason).Do(req)
 		if errors.Is(err, vault.ErrDenied) || errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrInvalid) {
 			return "refused", nil // for the model; why, stands in the log
 		}
-		return answer, err
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return resp.Status + ": " + strings.TrimSpace(string(body)), err
 	}
-}
-
-func post(ctx context.Context, url string, key vault.Secret) (answer string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Authorization", "Bearer "+key.Reveal())
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	return resp.Status + ": " + strings.TrimSpace(string(body)), err
-}
-
-// client follows no redirect, and asks no proxy: the value goes where the vault was told, and nowhere else.
-var client = &http.Client{
-	Transport:     &http.Transport{},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/keyward-go/keyward/agent"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -32,8 +33,12 @@ func afterwards(api string) []ask {
 
 // work is the loop of an agent: the model asks, a tool answers.
 func work(ctx context.Context, out io.Writer, s *vault.Session, script []ask) error {
+	holder, err := agent.New(ctx, s)
+	if err != nil {
+		return err
+	}
 	for _, a := range script {
-		answer, err := call(ctx, s, a)
+		answer, err := call(ctx, s, holder, a)
 		if err != nil {
 			return err
 		}
@@ -44,14 +49,14 @@ func work(ctx context.Context, out io.Writer, s *vault.Session, script []ask) er
 
 // call runs one tool. A refusal is an answer, in words that tell the model nothing; the log has the cause. An error is a
 // fault.
-func call(ctx context.Context, s *vault.Session, a ask) (answer string, err error) {
+func call(ctx context.Context, s *vault.Session, holder *agent.Agent, a ask) (answer string, err error) {
 	switch a.tool {
 	case "get_secret": // the value in the model's own hands: for grants of secrets:read
 		var it vault.Item
 		it, err = s.Get(ctx, vault.Request{Path: a.path, Reason: a.reason})
 		answer = it.Value.Reveal()
 	case "http_request":
-		answer, err = post(ctx, s, a)
+		answer, err = post(ctx, holder, a)
 	}
 	if errors.Is(err, vault.ErrDenied) || errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrInvalid) {
 		return "refused", nil
@@ -59,29 +64,18 @@ func call(ctx context.Context, s *vault.Session, a ask) (answer string, err erro
 	return answer, err
 }
 
-// post sends a request with the credential in it. The vault decides on the URL before it lends the value.
-func post(ctx context.Context, s *vault.Session, a ask) (answer string, err error) {
-	r := vault.Request{Path: a.path, Reason: a.reason, Method: http.MethodPost, URL: a.url}
-	err = s.Use(ctx, r, func(it vault.Item) error {
-		req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, http.NoBody)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+it.Value.Reveal())
-		resp, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		answer = resp.Status + ": " + strings.TrimSpace(string(body))
-		return err
-	})
-	return answer, err
-}
-
-// client follows no redirect, and asks no proxy: the value goes where the vault was told, and nowhere else.
-var client = &http.Client{
-	Transport:     &http.Transport{},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// post sends a request whose URL the model chose. The client has the vault decide on it, applies the credential, goes nowhere
+// else, and masks what comes back.
+func post(ctx context.Context, holder *agent.Agent, a ask) (answer string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	resp, err := holder.Client(a.path, a.reason).Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	return resp.Status + ": " + strings.TrimSpace(string(body)), err
 }

@@ -106,7 +106,7 @@ func (s *subject) fill(ctx context.Context) {
 	s.issue(ctx, "stopped", 0)
 	s.do(func() error { return s.op.Freeze(ctx, vault.Frozen{Kind: "agent", Value: "stopped"}, "flips") })
 	s.do(func() error {
-		_, err := s.op.NewKey(ctx, vault.Key{Name: "worker", Expires: began.Add(24 * time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:use:*")}}, "flips")
+		_, _, err := s.op.NewKey(ctx, vault.Key{Name: "worker", Expires: began.Add(24 * time.Hour), Limits: vault.Grant{Scopes: scope.MustParse("secrets:use:*")}}, "flips")
 		return err
 	})
 	s.do(func() (err error) { s.checkpoint, err = s.v.Log().Checkpoint(ctx); return err })

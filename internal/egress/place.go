@@ -24,6 +24,7 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 		out.Header = http.Header{}
 	}
 	out.Trailer = nil
+	out.TransferEncoding = nil // "identity" has net/http send a body without saying where it ends
 	drop(out.Header, notForwarded...)
 	value := it.Value.Reveal()
 	kind, name, _ := strings.Cut(it.Policy.Placement, ":")

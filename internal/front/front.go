@@ -34,7 +34,7 @@ type Front struct {
 	*Guard
 	Log    *slog.Logger // never nil
 	vault  Vault
-	limits *limits
+	limits *Limits
 }
 
 // New returns a Front. Errors: vault.ErrInvalid.
@@ -52,7 +52,7 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Front{guard, cfg.Log, cfg.Vault, newLimits(cfg.Rate, cfg.Burst)}, nil
+	return &Front{guard, cfg.Log, cfg.Vault, NewLimits(cfg.Rate, cfg.Burst)}, nil
 }
 
 // Caller is who sends a request: the vault as its bearer sees it.
@@ -60,7 +60,9 @@ type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
 	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
-	Proven   bool            // the bearer is of this vault, alive or not; Admit finds out
+	// Proven: the bearer is a token of this vault, alive or not, or looks like a key: one that another process has made is not known
+	// here before the vault is asked for something. Admit finds out.
+	Proven bool
 }
 
 // Caller returns who sends r with this bearer. Nothing is looked up.
@@ -90,7 +92,7 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
 	who, proven := principal(r.Context(), c, f.From(r))
-	c.Proven = proven
+	c.Proven = proven || c.IsOp || strings.HasPrefix(bearer, "kw_agent_")
 	return c, f.limits.take(who)
 }
 

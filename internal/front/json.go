@@ -23,6 +23,15 @@ const bodyWait = 30 * time.Second
 // keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error quotes nothing of
 // it.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
+	return readJSON(w, r, limit, v, json.WithUnmarshalers(noNull))
+}
+
+// ReadNullable is ReadJSON for clients that write null for what they do not say.
+func ReadNullable(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
+	return readJSON(w, r, limit, v)
+}
+
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts ...json.Options) *Refusal {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send JSON, and say so: Content-Type: application/json", 0}
 	}
@@ -43,7 +52,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refus
 		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off, or came too slowly", 0}
 	}
 	defer clear(body)
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(noNull)); err != nil {
+	if err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...); err != nil {
 		where := ""
 		if e := (*json.SemanticError)(nil); errors.As(err, &e) {
 			where = fmt.Sprintf(" at byte %d", e.ByteOffset)

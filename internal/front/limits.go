@@ -21,9 +21,9 @@ const (
 	maxPrincipals = 4096
 )
 
-// limits bound what each principal asks: a grant with all that was narrowed from it, a key, or the network of a caller without
+// Limits bound what each principal asks: a grant with all that was narrowed from it, a key, or the network of a caller without
 // either.
-type limits struct {
+type Limits struct {
 	rate  rate.Limit
 	burst int
 
@@ -31,8 +31,9 @@ type limits struct {
 	lru *simplelru.LRU[string, *rate.Limiter]
 }
 
-func newLimits(r float64, b int) *limits {
-	l := &limits{rate: perSecond, burst: burst}
+// NewLimits returns limits of r requests a second and b at once; zero: 100 and 200.
+func NewLimits(r float64, b int) *Limits {
+	l := &Limits{rate: perSecond, burst: burst}
 	if r > 0 {
 		l.rate = rate.Limit(r)
 	}
@@ -43,7 +44,13 @@ func newLimits(r float64, b int) *limits {
 	return l
 }
 
-func (l *limits) take(who string) *Refusal {
+// Take counts a request of c, or says why not.
+func (l *Limits) Take(ctx context.Context, c Caller, from netip.Addr) *Refusal {
+	who, _ := principal(ctx, c, from)
+	return l.take(who)
+}
+
+func (l *Limits) take(who string) *Refusal {
 	l.mu.Lock()
 	limiter, ok := l.lru.Get(who)
 	if !ok {

@@ -51,7 +51,7 @@ func build(ctx context.Context, root string) (binary string, err error) {
 	return binary, cmd.Run()
 }
 
-func newKit(ctx context.Context, root, binary, dir string) (*Kit, error) {
+func newKit(ctx context.Context, root, binary, dir string, serve []string) (*Kit, error) {
 	k := &Kit{Root: root, Binary: binary, dir: dir}
 	err := os.Chmod(dir, 0o711) // workers have their folders below it
 	for _, private := range []string{"vault", "root"} {
@@ -64,7 +64,7 @@ func newKit(ctx context.Context, root, binary, dir string) (*Kit, error) {
 		return nil, err
 	}
 	k.Upstream = newUpstream()
-	return k, k.serve(ctx)
+	return k, k.serve(ctx, serve)
 }
 
 // Env is the environment in which the command finds the vault.
@@ -108,8 +108,8 @@ func (k *Kit) Token(ctx context.Context, agent string, scopes ...string) (string
 }
 
 // serve starts keyward serve, and returns when it accepts connections.
-func (k *Kit) serve(ctx context.Context) error {
-	k.server = exec.CommandContext(ctx, k.Binary, "serve", "--listen", "127.0.0.1:0")
+func (k *Kit) serve(ctx context.Context, flags []string) error {
+	k.server = exec.CommandContext(ctx, k.Binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	k.server.Env = k.Env()
 	k.server.Cancel = func() error { return k.server.Process.Signal(syscall.SIGTERM) }
 	stderr, err := k.server.StderrPipe()

@@ -28,6 +28,9 @@ func (r Record) String() string {
 	if r.Reason != "" {
 		s += ": " + r.Reason
 	}
+	for _, key := range slices.Sorted(maps.Keys(r.Metadata)) {
+		s += ", " + key + " " + r.Metadata[key]
+	}
 	return s
 }
 

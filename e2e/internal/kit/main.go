@@ -18,7 +18,8 @@ import (
 // Group is one kind of client.
 type Group struct {
 	Name   string
-	Proves string // one line
+	Proves string   // one line
+	Serve  []string // flags of keyward serve, beside where it listens
 	Run    func(context.Context, *Kit) error
 }
 
@@ -87,7 +88,7 @@ func run(ctx context.Context, g Group, root, binary string, keep bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	k, err := newKit(ctx, root, binary, dir)
+	k, err := newKit(ctx, root, binary, dir, g.Serve)
 	if err != nil {
 		return err
 	}

@@ -17,13 +17,13 @@ import (
 const otherID = 61234
 
 // asOther makes cmd run as another user, who is given dir, or says why not.
-func asOther(cmd *exec.Cmd, dir, program string) (why string) {
+func asOther(cmd *exec.Cmd, dir string) (why string) {
 	if os.Getuid() != 0 {
 		return "only root can start one as another user"
 	}
-	real, err := filepath.EvalSymlinks(program)
-	for _, path := range []string{program, real, dir} {
-		for p := filepath.Dir(path); p != "/" && err == nil; p = filepath.Dir(p) {
+	program, err := filepath.EvalSymlinks(cmd.Path)
+	for _, path := range []string{cmd.Path, program, dir} {
+		for p := filepath.Dir(path); p != filepath.Dir(p) && err == nil; p = filepath.Dir(p) {
 			var info os.FileInfo
 			if info, err = os.Stat(p); err == nil && info.Mode()&1 == 0 {
 				return p + " is closed to other users"

@@ -4,4 +4,4 @@ package kit
 
 import "os/exec"
 
-func asOther(*exec.Cmd, string, string) (why string) { return "not on this system" }
+func asOther(*exec.Cmd, string) (why string) { return "not on this system" }

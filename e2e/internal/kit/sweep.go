@@ -3,16 +3,14 @@
 package kit
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,89 +19,80 @@ func canary(path string) string {
 	return "canary-" + strings.ToLower(rand.Text()) + "-" + filepath.Base(path)
 }
 
-// Sweep looks for a value in all that the worker has, while it still stands: its environment, its memory, its files, what it
-// wrote, and what it had the LLM told. It returns where the value is, as it is or encoded.
-//
-// known is a value that the worker does have in its environment. If it is not found there and in its memory, the sweep is
-// blind, which is an error.
-func (k *Kit) Sweep(w *Worker, known, value string) (found []string, err error) {
-	if value == "" || known == "" {
-		return nil, errors.New("nothing to look for")
+// Hidden is an error if one of the values is in anything that the worker has: its environment, its memory, its files, what it
+// wrote, and what it had the LLM told. known is a value that the worker was given in its environment.
+func (k *Kit) Hidden(w *Worker, known string, values ...string) error {
+	places, found, err := k.sweep(w, known, values)
+	switch {
+	case err != nil:
+		return err
+	case len(found) > 0:
+		return fmt.Errorf("%s: a key that was not to be revealed is in %q", w.Name, found)
 	}
-	seen, _ := k.Upstream.Played() // of its error the group hears otherwise
+	fmt.Printf("  %s%s: 0 of %d keys in %s\n", w.Name, w.user, len(values), places)
+	return nil
+}
+
+// Revealed is an error unless the value, which the worker has asked for, is found in its memory and at the other places: so
+// the search does find what is there.
+func (k *Kit) Revealed(w *Worker, known, value string, places ...string) error {
+	_, found, err := k.sweep(w, known, []string{value})
+	if err != nil {
+		return err
+	}
+	for _, p := range append(places, "memory") {
+		if !slices.Contains(found, p) && !(p == "memory" && !w.hasProc()) {
+			return fmt.Errorf("%s: the search is blind: a key that was revealed is in %q, and not in %s", w.Name, found, p)
+		}
+	}
+	fmt.Printf("  %s: the key that it read is in %q, as it has to be\n", w.Name, found)
+	return nil
+}
+
+// sweep returns what was looked into, and where one of the values is. It is an error if known is not found where it is.
+func (k *Kit) sweep(w *Worker, known string, values []string) (places string, found []string, err error) {
+	if known == "" || len(values) == 0 || slices.Contains(values, "") {
+		return "", nil, errors.New("nothing to look for")
+	}
 	look := func(place string, text []byte) {
-		if holds(text, value) {
+		if holds(text, values) && !slices.Contains(found, place) {
 			found = append(found, place)
 		}
 	}
-	look("stdout", []byte(w.Out))
-	look("stderr", []byte(w.stderr.String()))
+	seen, _ := k.Upstream.Played() // of its error the group hears otherwise
+	look("stdout", []byte(w.out))
+	stderr, err := os.ReadFile(w.stderr)
+	if err != nil {
+		return "", nil, err
+	}
+	look("stderr", stderr)
 	look("LLM", []byte(seen))
-	err = filepath.WalkDir(w.Dir, func(path string, d fs.DirEntry, err error) error {
+	files, size := 0, 0
+	err = filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
+		files++
 		text, err := os.ReadFile(path)
-		look(strings.TrimPrefix(path, w.Dir+"/"), text)
+		look(strings.TrimPrefix(path, w.dir+string(filepath.Separator)), text)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	proc := fmt.Sprintf("/proc/%d/", w.cmd.Process.Pid)
-	if _, err := os.Stat(proc + "maps"); errors.Is(err, fs.ErrNotExist) {
-		fmt.Println("  memory and environment are not looked into: there is no", proc)
-		return found, nil
+	if !w.hasProc() {
+		return fmt.Sprintf("%d files, stdout, stderr, LLM; there is no %s to see the memory in", files, w.proc("")), found, nil
 	}
-	environ, err := os.ReadFile(proc + "environ")
+	environ, err := os.ReadFile(w.proc("environ"))
 	look("environment", environ)
-	hasValue, hasKnown, err2 := memory(proc, value, known)
-	if hasValue {
-		found = append(found, "memory")
+	sees := false
+	err = errors.Join(err, w.memory(func(text []byte) {
+		size += len(text)
+		look("memory", text)
+		sees = sees || bytes.Contains(text, []byte(known))
+	}))
+	if err == nil && (!sees || !bytes.Contains(environ, []byte(known))) {
+		err = fmt.Errorf("%s: the search is blind: it does not find what the worker was given", w.Name)
 	}
-	if err = errors.Join(err, err2); err == nil && (!hasKnown || !bytes.Contains(environ, []byte(known))) {
-		err = errors.New("the sweep is blind: it does not find what the worker was given")
-	}
-	return found, err
-}
-
-// memory reports which of two values are in the memory of a process.
-func memory(proc, value, known string) (hasValue, hasKnown bool, err error) {
-	maps, err1 := os.Open(proc + "maps")
-	mem, err2 := os.Open(proc + "mem")
-	if err := errors.Join(err1, err2); err != nil {
-		return false, false, err
-	}
-	defer maps.Close()
-	defer mem.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		var from, to int64
-		var mode string
-		if _, err := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &mode); err != nil || mode[0] != 'r' {
-			continue // [vsyscall] lies beyond an int64
-		}
-		const piece, overlap = 16 << 20, 4 << 10
-		for at := from; at < to; at += piece {
-			b := make([]byte, min(piece+overlap, to-at))
-			n, _ := mem.ReadAt(b, at) // some regions, as of devices, cannot be read
-			hasValue = hasValue || holds(b[:n], value)
-			hasKnown = hasKnown || bytes.Contains(b[:n], []byte(known))
-		}
-	}
-	return hasValue, hasKnown, nil
-}
-
-// holds reports whether text has value, as it is, in hex, or in base64 at any alignment.
-func holds(text []byte, value string) bool {
-	forms := []string{value, hex.EncodeToString([]byte(value))}
-	for behind := range 3 {
-		b := base64.RawStdEncoding.EncodeToString(append(make([]byte, behind), value...))
-		forms = append(forms, b[4:len(b)-4]) // without the ends, which depend on the neighbours
-	}
-	for _, f := range forms {
-		if bytes.Contains(text, []byte(f)) {
-			return true
-		}
-	}
-	return false
+	return fmt.Sprintf("environment, %d MiB of memory, %d files, stdout, stderr, LLM", size>>20, files), found, err
 }

@@ -4,7 +4,6 @@ package kit
 
 import (
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +28,8 @@ type Upstream struct {
 	failed []error
 }
 
-// Script says what the LLM answers. Its keys are phrases, of which one stands in every request of an agent, as in its system
-// prompt; the turns of each are taken one a request.
+// Script says what the LLM answers. Its keys are phrases, of which one stands in the JSON of every request of an agent, as in
+// its system prompt; the turns of each are taken one a request.
 type Script map[string][]Turn
 
 // Turn is one answer: text, or the call of a tool, which may have a text with it.
@@ -116,8 +115,7 @@ func (u *Upstream) turn(body []byte, offered []string) (Turn, error) {
 	defer u.mu.Unlock()
 	u.seen.Write(body)
 	for _, phrase := range slices.Sorted(maps.Keys(u.script)) {
-		quoted, _ := json.Marshal(phrase) // of a string: never an error
-		if !strings.Contains(string(body), strings.Trim(string(quoted), `"`)) {
+		if !strings.Contains(string(body), phrase) {
 			continue
 		}
 		n := u.next[phrase]

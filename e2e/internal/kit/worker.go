@@ -4,7 +4,6 @@ package kit
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // Done is the line that a worker writes to its standard output when its program has ended. It then stands until its standard
@@ -22,21 +20,31 @@ const Done = "keyward-e2e: done"
 
 // Worker is a process that runs a client, with a folder of its own as HOME, TMPDIR and working folder.
 type Worker struct {
-	Dir string
-	Out string // what it wrote to its standard output before the line Done
+	Name string // as the group calls it
 
+	user   string // " as another user", or empty
+	dir    string
+	out    string // its standard output before the line Done
 	cmd    *exec.Cmd
 	stdin  io.Closer
-	stderr syncBuffer
+	stderr string // the file that it writes to, so that all is there that was written before Done
 }
 
-// Start runs a program until it is done, with files as the content of its folder, and env for what it is told beside where it
-// is. As another user if asked, and if this machine lets it. What it writes is in the error if it fails.
-func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, env []string, program string, args ...string) (*Worker, error) {
+// Command is how a worker is started.
+type Command struct {
+	Name  string            // in what is printed
+	Args  []string          // the first is the program
+	Env   []string          // beside HOME, TMPDIR, PATH and LANG
+	Files map[string][]byte // in its folder
+	Other bool              // as another user, to whom the vault is closed, if this machine lets it
+}
+
+// Start runs a program until it is done. What it wrote is in the error if it fails.
+func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 	dir := filepath.Join(k.dir, fmt.Sprintf("worker-%d", len(k.workers)))
-	w := &Worker{Dir: dir, cmd: exec.CommandContext(ctx, program, args...)}
+	w := &Worker{Name: c.Name, dir: dir, cmd: exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)}
 	err := os.Mkdir(dir, 0o700)
-	for name, text := range files {
+	for name, text := range c.Files {
 		name = filepath.Join(dir, name)
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, text, 0o600))
 	}
@@ -44,13 +52,21 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 		return nil, err
 	}
 	w.cmd.Dir = dir
-	w.cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
-	if other {
-		if why := asOther(w.cmd, dir, program); why != "" {
-			fmt.Println("  not as another user:", why)
+	w.cmd.Env = append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, c.Env...)
+	if c.Other {
+		if why := asOther(w.cmd, dir); why != "" {
+			fmt.Printf("  %s: not as another user: %s\n", c.Name, why)
+		} else {
+			w.user = " as another user"
 		}
 	}
-	w.cmd.Stderr = &w.stderr
+	w.stderr = dir + ".stderr"
+	stderr, err := os.Create(w.stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer stderr.Close()
+	w.cmd.Stderr = stderr
 	stdin, err1 := w.cmd.StdinPipe()
 	stdout, err2 := w.cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {
@@ -61,10 +77,11 @@ func (k *Kit) Start(ctx context.Context, other bool, files map[string][]byte, en
 		return nil, err
 	}
 	k.workers = append(k.workers, w)
-	w.Out, err = until(stdout, Done)
+	w.out, err = until(stdout, Done)
 	if err != nil {
 		w.stop()
-		return nil, fmt.Errorf("%s: %w\n%s\n%s", strings.Join(args, " "), err, end(w.Out), end(w.stderr.String()))
+		text, _ := os.ReadFile(w.stderr) // without it the error says less
+		return nil, fmt.Errorf("%s: %w\n%s\n%s", c.Name, err, end(w.out), end(string(text)))
 	}
 	return w, nil
 }
@@ -92,22 +109,4 @@ func (w *Worker) stop() {
 	_ = w.stdin.Close()
 	_ = w.cmd.Process.Kill()
 	_ = w.cmd.Wait()
-}
-
-// syncBuffer is a bytes.Buffer that is written while it is read.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -61,5 +61,4 @@ class Item:
 
     path: str
     version: int
-    type: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from ._errors import InvalidRequest
+from ._errors import InvalidRequest, VaultError
 from ._http import connect, post
 from ._types import Item, Secret, Token
 
@@ -68,7 +68,7 @@ class AgentVault:
         metadata: Mapping[str, str] | None = None,
         version: int = 0,
     ) -> Secret:
-        """Reads a value: the newest version if `version` is 0. `metadata` is recorded, its `reason` as the record's reason.
+        """Reads a value: the newest version if `version` is 0. `metadata` is recorded; what it has as `reason` is the record's.
 
         An agent key can only issue. So without `token` the client first issues itself a token for a read of exactly this
         path, good for one use within a minute: the log has both.
@@ -80,9 +80,11 @@ class AgentVault:
         if version:
             body["version"] = version
         if metadata:
-            body["metadata"] = {k: v for k, v in metadata.items() if v}
+            body["metadata"] = {k: v for k, v in metadata.items() if k != "reason"}
             body["reason"] = metadata.get("reason", "")
         answer = await self._ask("get", token, body)
+        if answer.get("encoding"):
+            raise VaultError(f"{path} is not text, as a Secret is")
         return Secret(answer["value"], answer["path"], answer["version"], answer.get("metadata") or {})
 
     async def set_secret(self, path: str, value: str, token: str, reason: str = "") -> int:
@@ -93,9 +95,7 @@ class AgentVault:
     async def list_secrets(self, pattern: str, token: str, reason: str = "") -> list[Item]:
         """Lists what the token may see of a pattern such as production/*, without values."""
         answer = await self._ask("list", token, {"pattern": pattern, "reason": reason})
-        return [
-            Item(i["path"], i["version"], i.get("type", ""), i.get("metadata") or {}) for i in answer.get("items") or []
-        ]
+        return [Item(i["path"], i["version"], i.get("metadata") or {}) for i in answer["items"]]
 
     async def delete_secret(self, path: str, token: str, reason: str = "") -> None:
         """Deletes a secret. The token's scope must say secrets:delete."""

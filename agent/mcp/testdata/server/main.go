@@ -67,11 +67,7 @@ func run(ctx context.Context, how string) error {
 		return err
 	}
 	if how == "stdio" {
-		a, err := agent.New(ctx, researcher)
-		if err != nil {
-			return err
-		}
-		return mcp.NewServer(a, slog.Default()).Run(ctx, mcp.Stdio())
+		return stdio(ctx, researcher)
 	}
 
 	writer, err := issue("writer", "secrets:use:production/publishing/*")
@@ -104,4 +100,12 @@ func run(ctx context.Context, how string) error {
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+func stdio(ctx context.Context, run *vault.Session) error {
+	a, err := agent.New(ctx, run)
+	if err != nil {
+		return err
+	}
+	return mcp.NewServer(a, slog.Default()).Run(ctx, mcp.Stdio())
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "testing"
+
+func TestTokens(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward init --as root
+		$ keyward set production/search/key --as root < $canary
+		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:production/search/*' --ttl 1h --uses 3 --run r1 --reason 'a test')
+		! ^token [0-9a-f]{32}, ends
+		$ keyward token list
+		> alive +researcher +r1 +secrets:read:production/search/\* +0/3
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		= $canary
+		$ KEYWARD_TOKEN=$TOKEN keyward set production/search/key < x
+		! denied
+		? 3
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/none
+		? 3
+		$ KEYWARD_TOKEN=$TOKEN keyward freeze agent researcher
+		! holds the token of an agent: unset it
+		? 3
+		$ KEYWARD_TOKEN=nonsense keyward get production/search/key
+		! token is not valid\n  ask whoever gave you the token
+		? 3
+
+		$ NARROW=$(KEYWARD_TOKEN=$TOKEN keyward token issue --agent researcher/summariser --ttl 5m)
+		$ KEYWARD_TOKEN=$NARROW keyward get production/search/key
+		= $canary
+		$ SAME=$(KEYWARD_TOKEN=$NARROW keyward token issue --agent researcher/summariser/other)
+		$ KEYWARD_TOKEN=$NARROW keyward token issue --ttl 24h
+		? 3
+		$ ID=$(keyward token issue --agent researcher --scope secrets:use:a/b --json)
+		> "token": "kw_tok_
+		> "id": "[0-9a-f]{32}"
+		> "agent": "researcher"
+		$ keyward token revoke 00112233445566778899aabbccddeeff
+		! no token that lives was issued with this id
+		$ keyward token revoke nonsense
+		? 2
+
+		$ keyward token issue --scope secrets:use:a/b
+		! a grant needs one
+		? 2
+		$ keyward token issue --agent researcher --scope secrets:$canary:a/b
+		! --scope:
+		? 2
+		$ keyward token issue --agent researcher --scope secrets:use:a/b --ttl 3months
+		! a duration is like 30m, 12h or 90d
+		? 2
+		$ keyward token
+		> issue +Print a new token
+	`)
+	all := s.records()
+	for _, r := range all {
+		if r.Op == "issue" && r.Agent == "" {
+			s.vars["ID"] = r.Target
+			break
+		}
+	}
+	s.play(`
+		$ keyward token revoke $ID --reason leaked
+		! is revoked\n$
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		? 3
+		$ KEYWARD_TOKEN=$NARROW keyward get production/search/key
+		? 3
+		$ keyward token list
+		> $ID +revoked
+	`)
+	s.wantRecord(`"op":"put","operator":"root"`)
+}
+
+func TestKeys(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward init
+		$ keyward set production/search/key < $canary
+		$ KEY=$(keyward agent create researcher --scope 'secrets:read:production/*' --ttl 10m --expires 30d)
+		! key:[0-9a-f]{32} of researcher, ends .*; it is shown only now
+		$ TOKEN=$(KEYWARD_TOKEN=$KEY keyward token issue --scope secrets:read:production/search/key --ttl 10m)
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		= $canary
+		$ KEYWARD_TOKEN=$KEY keyward get production/search/key
+		? 3
+		$ KEYWARD_TOKEN=$KEY keyward token issue --scope secrets:read:staging/key
+		? 3
+		$ OP=$(keyward operator create alice --expires 1d)
+		$ KEYWARD_TOKEN=$OP keyward freeze agent researcher
+		$ KEYWARD_TOKEN=$OP keyward thaw agent researcher
+		$ KEYWARD_TOKEN=$OP keyward get production/search/key
+		= $canary
+		$ keyward agent list
+		> key:[0-9a-f]{32} +researcher +alive +secrets:read:production/\*
+		$ keyward operator list --json
+		> "name": "alice"(.|\n)*"state": "alive"
+		$ keyward agent create researcher --scope secrets:use:a/b --expires 900d
+		? 2
+		$ keyward agent create researcher
+		? 2
+		$ keyward agent revoke key:00112233445566778899aabbccddeeff
+		! keyward agent list shows the ids
+		? 4
+	`)
+	for _, r := range s.records() {
+		if r.Op == "key" && r.Outcome == "granted" {
+			s.vars["ID"] = r.Target
+			break
+		}
+	}
+	s.play(`
+		$ keyward operator revoke $ID
+		? 4
+		$ keyward agent revoke $ID --reason 'left'
+		! with every token that was issued under it
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		? 3
+		$ keyward agent list
+		> revoked
+	`)
+	s.wantRecord(`"op":"freeze","operator":"alice"`)
+}

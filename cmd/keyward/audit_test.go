@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// spent plays a session after which an agent has read a secret and was refused.
+func spent(t *testing.T) *terminal {
+	s := newTerminal(t)
+	s.play(`
+		$ KEY=$(keyward init --as root)
+		$ keyward set production/search/key --as root --reason 'first key' < $canary
+		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:production/search/*' --run r1 --user u1)
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key --reason 'to search'
+		= $canary
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/db/password
+		? 3
+	`)
+	return s
+}
+
+func TestAuditList(t *testing.T) {
+	spent(t).play(`
+		$ keyward audit list
+		> ^ +0  20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  granted +create
+		> granted +put +operator:root +production/search/key +"first key"\n
+		> granted +get +researcher +production/search/key  run r1  user u1  "to search"\n
+		> denied:scope +get +researcher +production/db/password
+		$ keyward audit list --agent researcher --outcome denied --json
+		> ^\{"seq":4,"time":"[^"]*","outcome":"denied","cause":"scope","op":"get","agent":"researcher".*\}\n$
+		$ keyward audit list --by agent,outcome --op get
+		> ^COUNT  AGENT +OUTCOME\n1 +researcher  denied\n1 +researcher  granted\n$
+		$ keyward audit list --by agent,run,user,host,path,outcome --path 'production/*' --json
+		> "agent": "researcher",\n +"count": 1
+		$ keyward audit list --by op --limit 1
+		> ^COUNT  OP\n2 +get\n$
+		$ keyward audit list --limit 2
+		> ^ +3 .*\n +4 .*\n$
+		$ keyward audit list --since 7d --until 1h
+		=
+		$ keyward audit list --until 2020-01-01
+		=
+		$ keyward audit list --host api.example.com
+		=
+		$ keyward audit list --by colour
+		! --by is of agent, cause
+		? 2
+		$ keyward audit list --since yesterday
+		! a time is like
+		? 2
+		$ keyward audit list --outcome good
+		! granted, denied or failed
+		? 2
+		$ KEYWARD_TOKEN=$TOKEN keyward audit list
+		! holds the token of an agent: unset it
+		? 3
+		$ OP=$(keyward operator create alice)
+		$ KEYWARD_TOKEN=$OP keyward audit list --by operator --op log
+		> ^COUNT  OPERATOR\n1 +alice\n$
+	`)
+}
+
+func TestAuditProof(t *testing.T) {
+	s := spent(t)
+	s.play(`
+		$ keyward audit verify
+		! the log is as it was written
+		$ keyward key
+		= $KEY
+		$ keyward checkpoint -o $DIR/monday.txt
+		$ keyward checkpoint -o $DIR/monday.txt
+		! a file that is there is not written over
+		? 1
+		$ keyward set production/search/key < $canary
+		$ keyward audit verify --checkpoint $DIR/monday.txt
+		! it fits 1 earlier
+		$ keyward audit export -o $DIR/log.txt
+		! lines written: \d+
+		$ keyward audit verify --export $DIR/log.txt --key $KEY --checkpoint $DIR/monday.txt --json
+		> "size": 6
+		! it fits 1 earlier
+		$ keyward audit verify --export $DIR/log.txt
+		? 2
+
+		$ PROOF=$(keyward audit prove 3)
+		$ OLD=$(keyward audit prove 3 --checkpoint $DIR/monday.txt)
+		$ keyward audit verify-proof - --key $KEY < $PROOF
+		? 5
+		$ keyward audit prove 99
+		? 2
+		$ keyward audit prove x
+		! is the number of a record
+		? 2
+	`)
+	s.file("proof.txt", s.vars["PROOF"]+"\n")
+	s.file("old.txt", s.vars["OLD"]+"\n")
+	s.file("forged.txt", strings.Replace(s.vars["PROOF"], `"researcher"`, `"summariser"`, 1)+"\n")
+	export, err := os.ReadFile(filepath.Join(s.vars["DIR"], "log.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file("edited.txt", strings.Replace(string(export), `"researcher"`, `"summariser"`, 1))
+	s.file("other.txt", strings.Replace(string(export), "keyward/", "keyward/0", 1))
+	s.play(`
+		$ keyward audit verify-proof $DIR/proof.txt --key $KEY
+		> ^\{"seq":3,.*"to search"
+		$ keyward audit verify-proof $DIR/old.txt --key $KEY
+		> ^\{"seq":3,
+		$ keyward audit verify-proof $DIR/forged.txt --key $KEY
+		=
+		! does not hold
+		? 5
+		$ keyward audit verify-proof $DIR/monday.txt --key $KEY
+		? 5
+		$ keyward audit verify-proof $DIR/proof.txt
+		? 2
+		$ keyward audit verify --export $DIR/edited.txt --key $KEY
+		! does not hold.*\n  keep the file as it is
+		? 5
+		$ keyward audit verify --export $DIR/other.txt --key $KEY
+		? 5
+		$ keyward audit verify --checkpoint $DIR/log.txt
+		? 5
+	`)
+
+	// With sumdb alone.
+	line, rest, _ := strings.Cut(s.vars["PROOF"]+"\n", "\n")
+	head, checkpoint, _ := strings.Cut(rest, "\n\n")
+	verifier, err := note.NewVerifier(s.vars["KEY"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := note.Open([]byte(checkpoint), note.VerifierList(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(signed.Text)
+	root, err := tlog.ParseHash(words[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var proof tlog.RecordProof
+	for _, text := range strings.Split(head, "\n")[2:] {
+		h, err := tlog.ParseHash(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof = append(proof, h)
+	}
+	if err := tlog.CheckRecord(proof, 6, root, 3, tlog.RecordHash([]byte(line))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAuditArchive(t *testing.T) {
+	s := newTerminal(t)
+	s.age("2020-01-01T00:00:00Z", "old/key")
+	s.play(`
+		$ KEY=$(keyward key)
+		$ keyward set production/search/key < $canary
+		$ keyward audit archive --before 30d
+		? 2
+		$ keyward audit archive --before 2019-01-01 -o $DIR/none.txt
+		? 4
+		$ keyward audit archive --before 30d -o $DIR/archive.txt --reason yearly
+		! no longer in the log: keep that file
+		$ keyward audit archive --before 30d -o $DIR/archive.txt
+		? 1
+		$ keyward audit verify --export $DIR/archive.txt --key $KEY
+		! is as it was signed
+		$ keyward audit verify
+		! is as it was written
+		$ keyward audit export -o $DIR/rest.txt
+		$ keyward audit verify --export $DIR/rest.txt --key $KEY --after $DIR/archive.txt
+		! is as it was signed
+		$ keyward audit verify --export $DIR/rest.txt --key $KEY
+		? 5
+		$ keyward audit prove 0
+		? 4
+		$ keyward audit list --by op
+		> 2 +archive
+	`)
+	if _, err := os.Stat(filepath.Join(s.vars["DIR"], "none.txt")); err == nil {
+		t.Error("an archive that was refused has left a file")
+	}
+}
+
+// TestAuditTail: what comes is printed as it comes; after a restart the cursor leads to what came meanwhile.
+func TestAuditTail(t *testing.T) {
+	s := spent(t)
+	s.vars["CURSOR"] = filepath.Join(s.vars["DIR"], "cursor")
+	tail := s.follow("audit", "tail", "--cursor", s.vars["CURSOR"], "--op", "put", "--json")
+	for !s.exists(s.vars["CURSOR"]) { // it begins now
+	}
+	s.play("$ keyward set production/one < $canary")
+	if line := tail.next(); !strings.Contains(line, `"path":"production/one"`) {
+		t.Error(line)
+	}
+	tail.interrupt()
+	s.play(`
+		$ keyward set production/two < $canary
+		$ keyward set production/three < $canary
+	`)
+	tail = s.follow("audit", "tail", "--cursor", s.vars["CURSOR"], "--op", "put")
+	for _, path := range []string{"production/two", "production/three"} {
+		if line := tail.next(); !strings.Contains(line, path) {
+			t.Errorf("%s: %s", path, line)
+		}
+	}
+	tail.interrupt()
+	tail = s.follow("audit", "tail", "--since", "1h", "--op", "create")
+	if line := tail.next(); !strings.Contains(line, "create") {
+		t.Error(line)
+	}
+	tail.interrupt()
+	s.file("cursor", "soon")
+	s.play(`
+		$ keyward audit tail --cursor $CURSOR
+		! is no cursor
+		? 2
+	`)
+}
+
+// following is a command that goes on until it is interrupted.
+type following struct {
+	s     *terminal
+	lines *bufio.Scanner
+	stop  context.CancelFunc
+	code  chan int
+}
+
+func (s *terminal) follow(args ...string) *following {
+	ctx, stop := context.WithCancel(s.t.Context())
+	r, w := io.Pipe()
+	f := &following{s, bufio.NewScanner(r), stop, make(chan int, 1)}
+	a := &app{in: strings.NewReader(""), out: w, err: io.Discard, getenv: s.value}
+	go func() {
+		f.code <- execute(ctx, a, args)
+		w.Close()
+	}()
+	return f
+}
+
+func (f *following) next() string {
+	f.lines.Scan()
+	return f.lines.Text()
+}
+
+func (f *following) interrupt() {
+	f.stop()
+	for f.lines.Scan() {
+		f.s.t.Errorf("unexpected: %s", f.lines.Text())
+	}
+	if code := <-f.code; code != exitOK {
+		f.s.t.Errorf("it ends with %d", code)
+	}
+}
+
+func (s *terminal) exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}

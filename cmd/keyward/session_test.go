@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBegin(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward
+		> To begin:\n\n  keyward init
+		$ keyward frobnicate
+		? 2
+		$ keyward list
+		! there is no vault at .*/home/.local/share/keyward/vault.db\n  keyward init makes one
+		? 4
+		tty$ keyward set a/b < $canary
+		! ^keyward: there is no vault
+		? 4
+
+		$ keyward init
+		> ^keyward/[0-9a-f]{32}\+[0-9a-f]{8}\+\S+\n$
+		! A new vault is at .*/vault.db\nIts root key is in .*/home/.config/keyward/root.key\n  Keep a copy
+		! Next: keyward set
+		$ keyward init
+		! there is a vault at .* already
+		? 1
+		$ keyward list
+		= 
+		! none
+		$ keyward list --json
+		= []
+
+		$ keyward init --store $DIR/a/b.db --root file:$DIR/a/root.key
+		! must not lie in the folder of the vault
+		? 2
+		$ keyward init --store file:$DIR/a/b.kw --root file:$DIR/c/root.key --json
+		> "log_key": "keyward/
+		$ keyward list --store file:$DIR/a/b.kw --root file:$DIR/c/none.key
+		! no root key
+		! has to come back from your copy
+		? 1
+		$ keyward list --store file:$DIR/a/b.kw
+		! wrong root key
+		! nothing was changed
+		? 1
+		$ KEYWARD_STORE=file:$DIR/a/b.kw KEYWARD_ROOT=file:$DIR/c/root.key keyward list
+		! none
+		$ keyward list --store postgres://host/db
+		? 2
+		$ keyward list --root $DIR/c/root.key
+		! --root: file:PATH or passphrase
+		? 2
+	`)
+	for _, dir := range []string{".local/share/keyward", ".config/keyward"} {
+		if info, err := os.Stat(filepath.Join(s.vars["HOME"], dir)); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.vars["DIR"], "a", "b.db")); err == nil {
+		t.Error("the init that was refused has made a store")
+	}
+}
+
+func TestPassphrase(t *testing.T) {
+	newTerminal(t).play(`
+		tty$ keyward init --root passphrase < six-random-words-here six-random-words-there
+		! passphrase of the vault: \nonce more: \n
+		! not the same
+		? 2
+		tty$ keyward init --root passphrase < six-random-words-here six-random-words-here
+		! opens with the passphrase alone
+		$ keyward list --root passphrase < six-random-words-here
+		! none
+		$ keyward list --root passphrase < six-random-words-there
+		! wrong root key
+		? 1
+	`)
+}
+
+func TestSetAndGet(t *testing.T) {
+	s := newTerminal(t)
+	s.file("value", canary+"-file\n")
+	s.file("lines", canary+"\nsecond\n")
+	s.play(`
+		$ keyward init
+		$ keyward set production/search/key --host api.tavily.com --type api_key --reason 'first key' < $canary
+		! production/search/key is set: version 1
+		$ keyward get production/search/key --reason debugging
+		= $canary
+		$ keyward set production/search/key --file $DIR/value --json
+		> "version": 2
+		tty$ keyward get production/search/key
+		= $canary-file
+		$ keyward get production/search/key --version 1 --json
+		> "value": "$canary"
+		tty$ keyward set production/typed --expires 90d < $canary
+		! value of production/typed: \n
+		$ keyward get production/typed
+		= $canary
+		$ keyward set production/lines --file $DIR/lines
+		$ keyward get production/lines
+		= $canary
+		= second
+		$ keyward set production/raw --raw --file $DIR/value
+
+		$ keyward set production/search/key $canary
+		! a value is no argument
+		! --file FILE
+		? 2
+		$ keyward set production/search/key --value=$canary
+		! there is no flag --value
+		? 2
+		$ keyward set production/search/key -v$canary
+		? 2
+		$ keyward set production/search/key --expires $canary < x
+		! the value of --expires: a time is like
+		? 2
+		$ keyward get production/search/key --version $canary
+		! the value of --version: want int
+		? 2
+		$ keyward set production/empty < 
+		! the value is empty
+		? 2
+		tty$ keyward set production/empty < 
+		? 1
+		$ keyward set ../etc < $canary
+		? 2
+		$ keyward set production/search/key --host api.example.com < $canary
+		! a put can only tighten the policy
+		? 3
+		$ keyward get production/nothing
+		! get production/nothing: not found
+		? 4
+
+		$ keyward list 'production/search/*'
+		> production/search/key +2 +api_key +standard|- +api.tavily.com
+		$ keyward versions production/search/key
+		> key +1 .* first key\n.*key +2
+		$ keyward delete production/search/key --version 1 --reason old
+		! version 1 of production/search/key is gone
+		$ keyward get production/search/key --version 1
+		? 4
+		$ keyward delete production/lines
+		! production/lines is gone
+	`)
+	s.wantRecord(`"op":"get","operator":"[A-Za-z0-9_-]+",.*"path":"production/search/key",.*"reason":"debugging"`)
+	s.wantRecord(`"op":"put",.*"reason":"first key"`)
+}
+
+// TestRaw: what get prints is what set has read, to the byte.
+func TestRaw(t *testing.T) {
+	s := newTerminal(t)
+	s.play("$ keyward init")
+	for in, want := range map[string]string{
+		"x": "x", "x\n": "x", "x\r\n": "x", "x\n\n": "x\n\n", "x\ny\n": "x\ny\n", " x ": " x ", "\xff\x00\n": "\xff\x00",
+	} {
+		s.run(false, in, "keyward", "set", "a/b")
+		if got, _, _ := s.run(false, "", "keyward", "get", "a/b"); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+		s.run(false, in, "keyward", "set", "a/b", "--raw")
+		if got, _, _ := s.run(false, "", "keyward", "get", "a/b"); got != in {
+			t.Errorf("raw %q is %q", in, got)
+		}
+	}
+	s.run(false, "\x1b]0;x", "keyward", "set", "a/b")
+	s.play(`
+		tty$ keyward get a/b
+		= 
+		! a terminal obeys
+		? 2
+		$ keyward set a/c < x
+		$ keyward get a/c --json
+		> "value": "x"
+	`)
+	if _, _, code := s.run(false, strings.Repeat("x", 1<<20), "keyward", "set", "a/long"); code != 0 {
+		t.Error("1 MiB is refused")
+	}
+	if _, text, code := s.run(false, strings.Repeat("x", 1<<20+1), "keyward", "set", "a/long"); code != 2 {
+		t.Errorf("more than 1 MiB: %d, %s", code, text)
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	newTerminal(t).play(`
+		$ keyward init
+		$ keyward policy set production/wiki --host http://wiki.internal:8080 --network 10.0.0.0/8 --network 127.0.0.1 --placement header:X-Api-Key
+		! the policy of production/wiki is replaced
+		$ keyward policy show production/wiki
+		! a policy is shown once there is a value
+		? 4
+		$ keyward set production/wiki < $canary
+		$ keyward policy show production/wiki
+		> http://wiki.internal:8080 +10.0.0.0/8 127.0.0.1/32 +header:X-Api-Key
+		$ keyward policy set production/wiki
+		! or by --none alone
+		? 2
+		$ keyward policy set production/wiki --none --host api.example.com
+		? 2
+		$ keyward policy set production/wiki --none
+		$ keyward policy show production/wiki --json
+		> "tier": "standard"
+		$ keyward policy set production/wiki --host *.example.com
+		? 2
+		$ keyward policy set production/wiki --network everywhere
+		! a network is like
+		? 2
+		$ keyward policy show 'production/*'
+		? 2
+		$ keyward policy
+		> show +Show the policy
+		$ keyward policy frobnicate
+		? 2
+	`)
+}
+
+func TestLeak(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward init
+		$ keyward set production/search/key < $canary
+		$ keyward set staging/key < $canary
+		$ keyward delete staging/key
+		$ keyward whose < $canary
+		> production/search/key +1 (.|\n)*staging/key +1
+		tty$ keyward whose < $canary
+		> production/search/key
+		$ keyward whose < another
+		! no version has this value
+		? 4
+		$ keyward whose $canary
+		? 2
+		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:production/*')
+		$ keyward freeze agent researcher --reason 'reads too much'
+		! agent researcher is frozen
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		? 3
+		$ keyward get production/search/key
+		= $canary
+		$ keyward thaw agent researcher
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		= $canary
+		$ keyward thaw agent researcher
+		? 4
+		$ keyward freeze planet mars
+		! kind is path, agent, run, user or tenant
+		? 2
+		$ keyward freeze agent
+		? 2
+	`)
+	s.wantRecord(`"op":"freeze",.*"reason":"reads too much"`)
+	s.wantRecord(`"outcome":"denied","cause":"frozen"`)
+}

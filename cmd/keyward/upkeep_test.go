@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/keyward-go/keyward/vault"
+)
+
+// age makes the vault of HOME, if there is none, and puts a value at path, at a time.
+func (s *terminal) age(at, path string) {
+	s.t.Helper()
+	now, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.open(func() time.Time { return now }, func(op *vault.Operator) error {
+		_, err := op.Put(s.t.Context(), vault.Item{Path: path, Value: vault.NewSecret(canary)})
+		return err
+	})
+}
+
+// open calls f with an operator of the vault of HOME, whose clock is now.
+func (s *terminal) open(now func() time.Time, f func(*vault.Operator) error) {
+	s.t.Helper()
+	a := &app{getenv: s.value}
+	kind, path, err := a.storePath()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	key, err := a.rootPath()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range []string{path, key} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	ctx := context.Background()
+	root, err := a.rootKey(ctx, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	store, err := a.openStore(ctx, kind, path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v, err := vault.Open(ctx, vault.Config{Store: store, Root: root, Now: now})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := f(v.Operator("tester")); err != nil {
+		s.t.Error(err)
+	}
+	if err := v.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	spent(t).play(`
+		$ keyward rotate --reason yearly
+		! ^values wrapped anew: 1 of 1\nthe keys are new; tokens live on\n$
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		= $canary
+		$ keyward rotate --compromised
+		! every token is dead
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		? 3
+		$ keyward get production/search/key
+		= $canary
+
+		$ keyward rotate --new-root nonsense
+		! --new-root: file:PATH or passphrase
+		? 2
+		$ keyward rotate --new-root file:$HOME/.local/share/keyward/root-2.key
+		! must not lie in the folder of the vault
+		? 2
+		$ keyward rotate --new-root file:$DIR/keys/root-2.key --compromised
+		! From now on the vault opens with --root file:.*/keys/root-2.key alone
+		! every token is dead
+		$ keyward get production/search/key
+		! wrong root key
+		? 1
+		$ keyward get production/search/key --root file:$DIR/keys/root-2.key
+		= $canary
+		tty$ keyward rotate --root file:$DIR/keys/root-2.key --new-root passphrase < three-random-words three-random-words
+		! Now the new one:\npassphrase of the vault: \nonce more:
+		$ keyward get production/search/key --root passphrase < three-random-words
+		= $canary
+	`)
+}
+
+func TestBackup(t *testing.T) {
+	s := spent(t)
+	s.play(`
+		$ keyward freeze agent summariser
+		$ keyward backup -o $DIR/vault.backup
+		! KiB written: \d+
+		$ keyward backup -o $DIR/vault.backup
+		! not written over
+		? 1
+		tty$ keyward backup
+		! not for a terminal
+		? 2
+		$ keyward restore $DIR/vault.backup
+		! there is a vault at .* already
+		? 1
+		$ keyward restore
+		? 2
+		$ keyward restore $DIR/vault.backup --store $DIR/other/vault.db --reason 'new disk'
+		! The vault is restored at .*/other/vault.db\.\n  Every token
+		$ keyward get production/search/key --store $DIR/other/vault.db
+		= $canary
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key --store $DIR/other/vault.db
+		? 3
+		$ keyward audit list --store $DIR/other/vault.db --op restore
+		> "new disk"
+		$ keyward thaw agent summariser --store $DIR/other/vault.db
+		$ keyward restore $DIR/vault.backup --store $DIR/third/vault.db --root file:$DIR/keys/none.key
+		! no root key
+		? 1
+	`)
+	if info, err := os.Stat(filepath.Join(s.vars["DIR"], "vault.backup")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	half, err := os.ReadFile(filepath.Join(s.vars["DIR"], "vault.backup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file("half.backup", string(half[:len(half)/2]))
+	s.play(`
+		$ keyward restore $DIR/half.backup --store $DIR/fourth/vault.db
+		? 5
+	`)
+}
+
+// TestRollback: a store that was put back alone is found by its head file, all of it by the anchor, and by a checkpoint.
+func TestRollback(t *testing.T) {
+	s := newTerminal(t)
+	s.vars["KEYWARD_ANCHOR"] = ""
+	s.play(`
+		$ keyward init
+		$ keyward list --anchor sqlite:$DIR/elsewhere/anchor.db
+		! there is no anchor at .*\n  is its disk mounted\?
+		? 1
+		$ keyward list --anchor elsewhere/anchor.db
+		? 2
+		$ keyward anchor
+		? 2
+		$ keyward anchor --anchor sqlite:$HOME/.local/share/keyward/anchor.db
+		! must not lie in the folder of the vault
+		? 2
+		$ keyward anchor --anchor sqlite:$DIR/elsewhere/anchor.db
+		! an anchor has begun at
+		$ keyward set production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db < old
+	`)
+	before := s.copyStore()
+	s.play(`
+		$ keyward set production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db < $canary
+		$ keyward checkpoint -o $DIR/monday.txt
+	`)
+	before.putBack("vault.db")
+	s.play(`
+		$ keyward get production/search/key
+		! older than it was
+		? 5
+		$ keyward doctor
+		> problem +(vault|store)
+		? 5
+	`)
+	before.putBack("vault.db", "vault.db-head")
+	s.play(`
+		$ keyward get production/search/key
+		= old
+		$ keyward audit verify --checkpoint $DIR/monday.txt
+		? 5
+		$ keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
+		! rolled back
+		? 5
+		$ KEYWARD_ANCHOR=sqlite:$DIR/elsewhere/anchor.db keyward get production/search/key
+		? 5
+		$ keyward doctor --anchor sqlite:$DIR/elsewhere/anchor.db
+		> problem +vault +.*rolled back
+		? 5
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db
+		! needs a --reason
+		? 2
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'the snapshot of monday'
+		! is restored
+		$ keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
+		= old
+		$ keyward init --store $DIR/second/vault.db --root file:$DIR/keys/second.key --anchor file:$DIR/third/anchor
+		$ keyward list --store $DIR/second/vault.db --root file:$DIR/keys/second.key --anchor file:$DIR/third/anchor
+		! none
+		$ keyward init --store $DIR/fourth/vault.db --root file:$DIR/keys/fourth.key --anchor file:$DIR/third/anchor
+		! the anchor of another vault
+		? 2
+		$ keyward list --store $DIR/fourth/vault.db --root file:$DIR/keys/fourth.key
+		? 4
+	`)
+}
+
+// copied are the files of the store of HOME as they were.
+type copied struct {
+	s     *terminal
+	files map[string][]byte
+}
+
+func (s *terminal) storeFile(name string) string {
+	return filepath.Join(s.vars["HOME"], ".local/share/keyward", name)
+}
+
+func (s *terminal) copyStore() copied {
+	c := copied{s, map[string][]byte{}}
+	for _, name := range []string{"vault.db", "vault.db-head"} {
+		b, err := os.ReadFile(s.storeFile(name))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		c.files[name] = b
+	}
+	return c
+}
+
+func (c copied) putBack(names ...string) {
+	for _, name := range names {
+		if err := os.WriteFile(c.s.storeFile(name), c.files[name], 0o600); err != nil {
+			c.s.t.Fatal(err)
+		}
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	spent(t).play(`
+		$ keyward destroy production/search/key
+		! --version is missing
+		? 2
+		$ keyward destroy production/search/key --version 1
+		! say --yes
+		? 2
+		tty$ keyward destroy production/search/key --version 1 < production/other
+		! that is something else, so nothing was done
+		? 2
+		$ keyward get production/search/key
+		= $canary
+		$ keyward delete production/search/key --version 1
+		$ keyward destroy production/search/key --version 1 --yes --reason 'the wrong file'
+		! version 1 of production/search/key is destroyed
+		$ keyward destroy production/search/key --version 7 --yes
+		? 4
+		$ keyward set production/search/key < $canary
+		tty$ keyward destroy production/search/key --version 2 < production/search/key
+		? 2
+	`)
+}
+
+func TestResetClock(t *testing.T) {
+	s := newTerminal(t)
+	s.age(time.Now().Add(24*time.Hour).Format(time.RFC3339), "production/search/key")
+	s.play(`
+		$ keyward get production/search/key
+		! clock is behind the log(.|\n)*\n  set the clock
+		? 1
+		$ keyward reset-clock
+		! needs a --reason
+		? 2
+		$ keyward reset-clock --yes --reason 'the battery failed'
+		! every token is dead
+		$ keyward get production/search/key
+		= $canary
+		$ keyward reset-clock --yes --reason again
+		? 1
+	`)
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vendor runs the published clients of Agent Secret Store, as they are, on a vault of keyward: keyward serve --compat.
+package vendor
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/keyward-go/keyward/e2e/internal/kit"
+)
+
+//go:embed package.json package-lock.json *.cjs
+var files embed.FS
+
+// compat is what the groups need keyward serve to do.
+var compat = []string{"--compat"}
+
+// modules returns the folder of the packages of package-lock.json, which are installed if they are not in the cache yet. It
+// wraps kit.ErrSkip if this machine has no Node.js for them.
+func modules(ctx context.Context) (string, error) {
+	// The SDK is an ES module behind its entry for require, and has no file behind its entry for import.
+	out, err := exec.CommandContext(ctx, "node", "-p", "process.features.require_module === true").Output()
+	if _, noNPM := exec.LookPath("npm"); err != nil || noNPM != nil || strings.TrimSpace(string(out)) != "true" {
+		return "", fmt.Errorf("%w: it needs Node.js 20.19, 22.12 or later, and npm", kit.ErrSkip)
+	}
+	cache, err := kit.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	lock, err := files.ReadFile("package-lock.json")
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, fmt.Sprintf("e2e-vendor-%x", sha256.Sum256(lock))[:24])
+	if _, err := os.Stat(dir); err == nil {
+		return filepath.Join(dir, "node_modules"), nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	part, err := os.MkdirTemp(cache, "e2e-part-") // it takes its name when it is complete
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(part) // nothing is there if it was renamed
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		text, err1 := files.ReadFile(name)
+		if err := errors.Join(err1, os.WriteFile(filepath.Join(part, name), text, 0o644)); err != nil {
+			return "", err
+		}
+	}
+	fmt.Println("  npm installs the clients")
+	npm := exec.CommandContext(ctx, "npm", "--prefix", part, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci: %w: %s", err, out)
+	}
+	return filepath.Join(dir, "node_modules"), os.Rename(part, dir)
+}
+
+// start runs a script with what it is told, and what all of them are.
+func start(ctx context.Context, k *kit.Kit, script string, env ...string) error {
+	dir, err := modules(ctx)
+	if err != nil {
+		return err
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return err
+	}
+	sources := map[string][]byte{}
+	for _, name := range []string{script, "kit.cjs"} {
+		if sources[name], err = files.ReadFile(name); err != nil {
+			return err
+		}
+	}
+	_, err = k.Start(ctx, kit.Command{
+		Name: script, Args: []string{node, script}, Files: sources, Env: append(env, "NODE_PATH="+dir, "URL="+k.URL),
+	})
+	return err
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keyward-go/keyward/scope"
+	"github.com/keyward-go/keyward/vault"
+)
+
+type tokenBody struct {
+	Scopes      []string       `json:"scopes"`
+	Scope       string         `json:"scope"`
+	TTL         jsontext.Value `json:"ttl"`
+	TTLSeconds  int64          `json:"ttl_seconds"`
+	MaxUses     int            `json:"max_uses"`
+	IPAllowlist []string       `json:"ip_allowlist"`
+	AllowedIPs  []string       `json:"allowed_ips"`
+	Description string         `json:"description"`
+	Reason      string         `json:"reason"`
+}
+
+// token is a token in an answer, with the names of both generations of the vendor's documentation.
+type token struct {
+	Token     string   `json:"token"`
+	Value     string   `json:"value"`
+	TokenID   string   `json:"token_id"`
+	ExpiresAt string   `json:"expires_at"`
+	Scopes    []string `json:"scopes"`
+	Scope     string   `json:"scope"`
+	AgentID   string   `json:"agent_id"`
+}
+
+// issue gives a token: within the limits of an agent key, narrowed from a token, or an operator's grant.
+func (q *request) issue() (any, error) {
+	var in tokenBody
+	if err := q.body(&in); err != nil {
+		return nil, err
+	}
+	g, err := in.grant()
+	if err != nil {
+		return nil, err
+	}
+	if in.Scope != "" {
+		in.Scopes = append(in.Scopes, in.Scope)
+	}
+	if q.by.IsOp {
+		k, _, err := q.operator()
+		if err != nil {
+			return nil, err
+		}
+		g.Agent = k.Name
+	}
+	claims, known := q.claims()
+	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
+		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
+	}
+	if g.Scopes, err = granted(in.Scopes, own(claims)); err != nil {
+		return nil, err
+	}
+	s, err := q.session().Issue(q.Context(), g)
+	if !known && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) { // another process has made the key: it is known by now
+		claims, _ = q.claims()
+		if g.Scopes, err = granted(in.Scopes, own(claims)); err == nil {
+			s, err = q.session().Issue(q.Context(), g)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if claims, err = s.Claims(q.Context()); err != nil {
+		return nil, err
+	}
+	out := token{Token: s.Token().Reveal(), TokenID: claims[len(claims)-1].ID, ExpiresAt: stamp(ends(claims))}
+	out.Value, out.Scopes = out.Token, strings.Fields(own(claims).String())
+	out.Scope = strings.Join(out.Scopes, " ")
+	for _, l := range claims {
+		out.AgentID = or(l.Grant.Agent, out.AgentID)
+	}
+	return out, nil
+}
+
+// claims are those of the bearer, if this process knows it.
+func (q *request) claims() (claims vault.Claims, known bool) {
+	claims, err := q.session().Claims(q.Context())
+	return claims, err == nil
+}
+
+func (b tokenBody) grant() (g vault.Grant, err error) {
+	switch {
+	case b.Scope != "" && len(b.Scopes) > 0:
+		return g, badly("scope and scopes are one thing: send one of the two")
+	case len(b.TTL) > 0 && b.TTLSeconds != 0:
+		return g, badly("ttl and ttl_seconds are one thing: send one of the two")
+	}
+	if g.TTL, err = ttl(b.TTL, b.TTLSeconds); err != nil {
+		return g, err
+	}
+	g.MaxUses, g.Description = b.MaxUses, or(b.Description, b.Reason)
+	for _, text := range slices.Concat(b.IPAllowlist, b.AllowedIPs) {
+		n, err := netip.ParsePrefix(text)
+		if a, bad := netip.ParseAddr(text); bad == nil && a.Zone() == "" {
+			n, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return g, badly("ip_allowlist: addresses, as 203.0.113.7, or networks, as 10.1.0.0/16")
+		}
+		g.Networks = append(g.Networks, n)
+	}
+	return g, nil
+}
+
+const maxTTL = 366 * 24 * time.Hour // the vault allows less
+
+// ttl reads a duration: "15m" of the SDK, 900 of the CLI, ttl_seconds of the older documentation, an hour if there is none.
+func ttl(value jsontext.Value, seconds int64) (time.Duration, error) {
+	text, unit := strconv.FormatInt(seconds, 10), time.Second
+	switch value.Kind() {
+	case '"':
+		units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+		b, _ := jsontext.AppendUnquote(nil, value) // it was parsed
+		if len(b) > 0 {
+			unit, text = units[b[len(b)-1]], string(b[:len(b)-1])
+		}
+	case '0':
+		text = string(value)
+	default:
+		if len(value) > 0 {
+			text = ""
+		} else if seconds == 0 {
+			return time.Hour, nil
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 || unit == 0 || n > uint64(maxTTL/unit) {
+		return 0, badly("ttl: a number of seconds, as 900, or text with s, m, h or d, as \"15m\"")
+	}
+	return unit * time.Duration(n), nil
+}
+
+// own is what the last link that says scopes says; of an operator everything.
+func own(claims vault.Claims) scope.Set {
+	for _, l := range slices.Backward(claims) {
+		if !l.Grant.Scopes.IsZero() {
+			return l.Grant.Scopes
+		}
+	}
+	return scope.Set{}
+}
+
+func ends(claims vault.Claims) (end time.Time) {
+	for _, l := range claims {
+		if !l.Expires.IsZero() && (end.IsZero() || l.Expires.Before(end)) {
+			end = l.Expires
+		}
+	}
+	return end
+}
+
+// narrows reports whether claims are those of a token, and not of a key alone.
+func narrows(claims vault.Claims) bool {
+	return len(claims) > 0 && !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
+}
