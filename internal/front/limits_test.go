@@ -23,7 +23,7 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Hour}
-	key, err := v.Operator("test").NewKey(ctx, vault.Key{Name: "k", Limits: g, Expires: time.Now().Add(time.Hour).Truncate(time.Second)}, "")
+	_, key, err := v.Operator("test").NewKey(ctx, vault.Key{Name: "k", Limits: g, Expires: time.Now().Add(time.Hour).Truncate(time.Second)}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
