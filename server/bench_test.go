@@ -157,9 +157,11 @@ func BenchmarkAPIGet(b *testing.B) {
 	all := make([][]float64, len(ways))
 	var ratios []float64
 	for b.Loop() {
-		for range 15 {
+		for turn := range 60 { // short, since the disk is as fast as what else it has to do lets it
 			for i, way := range ways {
-				all[i] = append(all[i], callsPerSecond(b, clients, way))
+				if i < 2 || turn%10 == 0 {
+					all[i] = append(all[i], callsPerSecond(b, clients, way))
+				}
 			}
 			n := len(all[0]) - 1
 			ratios = append(ratios, all[0][n]/all[1][n])
@@ -180,7 +182,7 @@ func callsPerSecond(b *testing.B, clients int, call func() error) float64 {
 	start := time.Now()
 	for i := range clients {
 		wg.Go(func() {
-			for time.Since(start) < 150*time.Millisecond {
+			for time.Since(start) < 50*time.Millisecond {
 				if err := call(); err != nil {
 					b.Error(err)
 					return

@@ -27,10 +27,12 @@
 //
 //	Keyward-Host: api.example.com        (or http://127.0.0.1:8080)
 //
-// picks one of them. Keyward-Reason (1 KiB) and Keyward-Call (128 bytes) are recorded, and not sent on. An answer in which
-// the upstream shows the credential is masked, and so are its headers and trailers; encodings that could not be are not asked for,
-// nor are parts of an answer. A redirect within the host leads back here and is decided anew; to another place it is answered
-// with 502, since the caller would take its token there. Upgrades of the connection are refused.
+// picks one of them. Keyward-Reason (1 KiB) and Keyward-Call (128 bytes) are recorded, and not sent on. A request that bears its
+// token in a second place, which would go on, is refused. An answer in which the upstream shows the credential is masked, and so
+// are its headers and trailers; encodings that could not be are not asked for, nor are parts of an answer. A redirect within the
+// host leads back here and is decided anew; to another place it is answered with 502, since the caller would take its token
+// there. Interim answers (1xx) are not passed on, and upgrades of the connection are refused. Each part of a body must come, and
+// each part of an answer be taken, within a minute.
 //
 // What the gateway itself answers is JSON: {"error":{"code":…,"message":…}}, with 401 for a token that is not valid, 403 for what
 // it may not do, 502 and 504 for what an upstream did not.
@@ -39,10 +41,11 @@
 //
 // Every operation is POST /api/v1/{operation} with a JSON object, and Authorization: Bearer with a token (kw_tok_), an agent key
 // (kw_agent_) or an operator's credential (kw_op_). GET /api/v1/openapi.json describes them all. A body is read strictly:
-// duplicate, unknown and otherwise spelled keys are refused. Nothing secret is ever in a URL. Error codes:
+// duplicate, unknown and otherwise spelled keys are refused, and so is null. It is read when the credential is one of this vault, and
+// must be there within 30 s. Nothing secret is ever in a URL. Error codes:
 //
 //	invalid 400 (404, 405, 413, 415)   unauthorized 401   denied 403   not_found 404   conflict 409   rate_limited 429
-//	busy 503   unavailable 503 (not recorded, clock, key service, closed)   internal 500
+//	busy 503   unavailable 503 (not recorded, clock, key service, closed)   timeout 504   internal 500
 //
 // 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault is open.
 //

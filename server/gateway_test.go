@@ -77,10 +77,10 @@ func TestGatewayRefuses(t *testing.T) {
 // A redirect comes back through the door, or goes nowhere.
 func TestGatewayRedirects(t *testing.T) {
 	b := newBed(t, nil)
-	location := ""
+	location, status := "", http.StatusTemporaryRedirect
 	to := b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Location", location)
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		w.Header()["Location"] = strings.Split(location, " and ")
+		w.WriteHeader(status)
 	})
 	tok := b.token(t, "secrets:use:production/*")
 	for _, c := range []struct {
@@ -89,6 +89,8 @@ func TestGatewayRedirects(t *testing.T) {
 		{"/v2/x?q=1", "/use/" + path + "/~/v2/x?q=1"},
 		{"x%20y", "/use/" + path + "/~/v1/x%20y"},
 		{to + "/v2", "/use/" + path + "/~/v2"},
+		{to, "/use/" + path + "/~/"},
+		{"/a and https://evil.example/", ""},
 		{"../../etc", "/use/" + path + "/~/etc"},
 		{"https://evil.example/", ""},
 		{"//evil.example/", ""},
@@ -102,6 +104,14 @@ func TestGatewayRedirects(t *testing.T) {
 		resp, text := b.send(t, "GET", "/use/"+path+"/~/v1/a", "", "Authorization: Bearer "+tok)
 		if got := resp.Header.Get("Location"); got != c.want || (c.want == "") != (resp.StatusCode == http.StatusBadGateway) {
 			t.Errorf("%s: %d %q %s", c.location, resp.StatusCode, got, text)
+		}
+	}
+	status = http.StatusCreated // nobody follows it unasked
+	for _, c := range []struct{ location, want string }{{"/v2/x", "/use/" + path + "/~/v2/x"}, {"https://elsewhere.example/x", "https://elsewhere.example/x"}} {
+		location = c.location
+		resp, _ := b.send(t, "POST", "/use/"+path+"/~/v1/a", "", "Authorization: Bearer "+tok)
+		if got := resp.Header.Get("Location"); resp.StatusCode != 201 || got != c.want {
+			t.Errorf("created at %s: %d %q", c.location, resp.StatusCode, got)
 		}
 	}
 }

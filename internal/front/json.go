@@ -42,12 +42,16 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts .
 		return tooLong(limit)
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // not every writer can
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	from := &counted{Reader: http.MaxBytesReader(w, r.Body, limit)}
+	defer from.done()
+	body, err := io.ReadAll(from)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
 		return tooLong(limit)
+	case errors.Is(err, errBodies):
+		return &Refusal{http.StatusServiceUnavailable, "busy", "too many large bodies at once: wait, then ask again", 1}
 	case err != nil:
 		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off, or came too slowly", 0}
 	}
