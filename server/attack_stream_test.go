@@ -15,9 +15,11 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/server"
 )
 
 // shows reports whether text holds the value, in any form that a caller could undo.
@@ -268,4 +270,39 @@ func TestGatewayStreamsBothWays(t *testing.T) {
 	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
 		t.Errorf("%q, %v", rest, err)
 	}
+}
+
+// An answer that comes as soon as the request is there is whole, however often.
+func TestGatewayQuickAnswers(t *testing.T) {
+	b := newBed(t, func(c *server.Config) { c.Rate, c.Burst = 1e6, 1e6 })
+	text := strings.Repeat("an answer ", 5000)
+	b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for part := range strings.SplitAfterSeq(text, "r ") {
+			_, _ = io.WriteString(w, part)
+		}
+	})
+	tok := b.token(t, "secrets:use:production/*")
+	var wg sync.WaitGroup
+	for range 8 {
+		client := &http.Client{Transport: &http.Transport{}}
+		defer client.CloseIdleConnections()
+		wg.Go(func() {
+			for range 50 {
+				req, _ := http.NewRequestWithContext(t.Context(), "POST", b.url+"/use/"+path+"/~/v1", strings.NewReader(strings.Repeat("hello ", 500)))
+				req.Header.Set("Authorization", "Bearer "+tok)
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || resp.StatusCode != http.StatusOK || len(got) != len(text) {
+					t.Errorf("%d, %d bytes of %d: %v", resp.StatusCode, len(got), len(text), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

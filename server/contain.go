@@ -89,19 +89,24 @@ type paced struct {
 	ended   atomic.Bool // all of it was read
 	broken  atomic.Bool // the client did not send all of it
 
-	mu   sync.Mutex // held by the one Read that runs
 	over atomic.Bool
+
+	mu  sync.Mutex // held by the one Read that runs
+	err error      // of the Read that ended it
 }
 
 func (p *paced) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.control.SetReadDeadline(time.Now().Add(partWait)) // not every writer can
-	if p.over.Load() {
+	switch {
+	case p.err != nil: // http.Transport reads once more behind the end; net/http may have closed the body by then
+		return 0, p.err
+	case p.over.Load():
 		return 0, http.ErrBodyReadAfterClose
 	}
+	_ = p.control.SetReadDeadline(time.Now().Add(partWait)) // not every writer can
 	n, err := p.ReadCloser.Read(b)
-	if err != nil { // from now on net/http reads to see whether the client has gone
+	if p.err = err; err != nil { // from now on net/http reads to see whether the client has gone
 		_ = p.control.SetReadDeadline(time.Time{})
 		p.ended.Store(err == io.EOF)
 		p.broken.Store(err != io.EOF)
