@@ -59,7 +59,7 @@ func (a *app) config(ctx context.Context, store vault.Store, root vault.RootKey,
 	}
 	at, err := a.openStore(ctx, kind, path)
 	if err != nil {
-		return cfg, done, fmt.Errorf("anchor: %w", err)
+		return cfg, done, fmt.Errorf("anchor: %w", foreign(err))
 	}
 	held := anchor.In(at, anchorName)
 	h, err := held.Load(ctx)
@@ -67,10 +67,18 @@ func (a *app) config(ctx context.Context, store vault.Store, root vault.RootKey,
 		err = fmt.Errorf("%w at %s: it is empty", errNoAnchor, path)
 	}
 	if err != nil {
-		return cfg, done, errors.Join(err, at.Close())
+		return cfg, done, errors.Join(foreign(err), at.Close())
 	}
 	cfg.Anchor = held
 	return cfg, at.Close, nil
+}
+
+// foreign makes an error of what lies in the place of the anchor one that is not of the vault's own store.
+func foreign(err error) error {
+	if errors.Is(err, vault.ErrTampered) {
+		return fmt.Errorf("%w: %w", errForeign, err)
+	}
+	return err
 }
 
 // apart makes the folder of an anchor, and refuses that of the vault.

@@ -29,7 +29,7 @@ of the log alone: a signed checkpoint, a blank line, and a line of JSON for each
 			return a.withLog(ctx, func(l *vault.Log) error {
 				progress := a.progress("lines written")
 				err := a.toSyncedFile(file, func(w io.Writer) error { return l.Export(ctx, &meter{ctx: ctx, w: w, progress: progress}) })
-				progress.end()
+				progress.end(err)
 				return err
 			})
 		},
@@ -100,9 +100,9 @@ func (a *app) archive(ctx context.Context, op *vault.Operator, before ago, name 
 		err = op.Archive(ctx, before.Time, &archiveFile{meter{ctx: ctx, w: file, progress: progress}, file}, a.reason)
 	}
 	closed := file.Close()
+	progress.end(err)
 	switch {
 	case err == nil:
-		progress.end()
 		a.printf("the records from before %s are in %s, and no longer in the log: keep that file", when(before.Time), name)
 		return closed
 	case errors.Is(err, vault.ErrNotRecorded):

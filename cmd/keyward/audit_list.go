@@ -108,6 +108,7 @@ func (a *app) countRecords(ctx context.Context, l *vault.Log, f audit.Filter, fl
 	progress, n := a.progress("records read"), 0
 	for r, err := range l.Records(ctx, f) {
 		if err != nil {
+			progress.end(err)
 			return err
 		}
 		if n++; n%1000 == 0 {
@@ -126,7 +127,7 @@ func (a *app) countRecords(ctx context.Context, l *vault.Log, f audit.Filter, fl
 		}
 	}
 	progress.step(n, 0)
-	progress.end()
+	progress.end(nil)
 	order := slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
 	})

@@ -75,7 +75,10 @@ log, from elsewhere than the file. FILE may be - for the standard input. The exi
 		Args:    want(1, 1, "FILE --key KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if key == "" {
-				return usagef("--key is missing: the public key of the log, which keyward key prints")
+				return errNoLogKey
+			}
+			if err := checkLogKey(key); err != nil {
+				return err
 			}
 			var b []byte
 			var err error

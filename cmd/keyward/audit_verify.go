@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/vault"
@@ -18,6 +19,16 @@ import (
 
 // errEvidence is of an export or a proof that does not hold. It is not of the vault.
 var errEvidence = errors.New("this does not hold")
+
+var errNoLogKey = usagef("--key is missing: the public key of the log, which keyward key prints; keep it elsewhere than the file")
+
+// checkLogKey refuses what is no public key.
+func checkLogKey(key string) error {
+	if _, err := note.NewVerifier(key); err != nil {
+		return usagef("--key: that is no public key of a log: it is a line as keyward/…+…+…, which keyward key prints, in quotes")
+	}
+	return nil
+}
 
 // evidence makes a TamperError one of errEvidence.
 func evidence(err error) error {
@@ -45,7 +56,13 @@ part with --after and the archive before it. The exit code is 5 if anything does
 		Args: want(0, 0, "[--checkpoint FILE]… [--export FILE --key KEY]"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if export == "" && (key != "" || after != "") || export != "" && key == "" {
-				return usagef("--export and --key go together, and --after with them")
+				if export != "" {
+					return errNoLogKey
+				}
+				return usagef("--key and --after are for --export FILE")
+			}
+			if err := checkLogKey(key); key != "" && err != nil {
+				return err
 			}
 			var earlier [][]byte
 			for _, name := range checkpoints {
@@ -101,7 +118,7 @@ func (a *app) verifyExport(ctx context.Context, name, key, after string, earlier
 	defer f.Close()
 	progress := a.progress("KiB read")
 	h, err := audit.VerifyFrom(from, &meter{ctx: ctx, r: f, progress: progress, unit: 1024}, key, earlier...)
-	progress.end()
+	progress.end(err)
 	if err != nil {
 		return evidence(err)
 	}

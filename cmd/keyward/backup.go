@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,10 @@ the command ends.`,
 				err := a.toSyncedFile(file, func(w io.Writer) error {
 					return op.Backup(ctx, &meter{ctx: ctx, w: w, progress: progress, unit: 1024}, a.reason)
 				})
-				progress.end()
+				progress.end(err)
+				if err == nil && file != "" {
+					a.printf("the backup is in %s; only with the root key, which it does not hold, is it a vault", file)
+				}
 				return err
 			})
 		},
@@ -56,7 +60,8 @@ of the backup.
 With --accept-rollback, and a --reason, it accepts the vault that is there although it is older than it was, or has lost its head
 file: that is refused otherwise. Look first whether the newest state can be put back instead.
 
-If a restore of a backup is interrupted, what it has made is no vault: remove its files and restore again.
+A restore that failed early can be tried again. One that failed later, or was interrupted, leaves files at --store that are no
+vault: it says so then, and the next one refuses them; remove them and restore again.
 
 Either way nobody knows what was revoked since. So every token is dead then, every agent key and every operator's credential is
 revoked, and freezes stay.`,
@@ -86,6 +91,20 @@ revoked, and freezes stay.`,
 	return c
 }
 
+// asBackup refuses what is no backup by its first bytes, before anything is made for it.
+func asBackup(ctx context.Context, r io.Reader) (io.Reader, error) {
+	const begins = `{"backup":`
+	all := bufio.NewReader(r)
+	first, err := interruptible(ctx, func() ([]byte, error) { return all.Peek(len(begins)) })
+	if ctx.Err() != nil || err != nil && err != io.EOF {
+		return nil, err
+	}
+	if string(first) != begins {
+		return nil, usagef("this file is no backup: keyward backup -o FILE makes one")
+	}
+	return all, nil
+}
+
 // restore restores from the backup, or without one accepts what is there.
 func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 	kind, path, err := a.storePath()
@@ -96,8 +115,13 @@ func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w at %s", errNoVault, path)
 		}
-	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+	} else {
+		if backup, err = asBackup(ctx, backup); err == nil {
+			err = os.MkdirAll(filepath.Dir(path), 0o700)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	root, err := a.rootKey(ctx, false)
 	if err != nil {
@@ -109,7 +133,7 @@ func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 	}
 	if there, err := hasVault(ctx, store); err == nil && there == (backup != nil) || err != nil {
 		if there && err == nil {
-			err = fmt.Errorf("there is a vault at %s already; --store names another place", path)
+			err = fmt.Errorf("there is a vault at %s already, or what a restore has left that did not end: remove that; else --store names another place", path)
 		} else if err == nil {
 			err = fmt.Errorf("%w at %s", errNoVault, path)
 		}
@@ -120,13 +144,18 @@ func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 		return errors.Join(err, store.Close())
 	}
 	defer func() { err = errors.Join(err, closeAnchor()) }()
+	end := func(error) {}
 	if backup != nil {
 		progress := a.progress("KiB read")
 		backup = &meter{ctx: ctx, r: backup, progress: progress, unit: 1024}
-		defer progress.end()
+		end = progress.end
 	}
 	v, err := vault.Restore(ctx, cfg, backup, a.reason)
+	end(err)
 	if err != nil {
+		if backup != nil && errors.Is(err, vault.ErrTampered) {
+			err = fmt.Errorf("%w: %w", errBackup, err)
+		}
 		return err
 	}
 	a.printf("The vault is restored at %s.\n  Every token, agent key and operator's credential is dead: make new ones. Freezes stay.", path)

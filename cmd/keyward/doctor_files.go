@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -48,7 +49,8 @@ func (d *doctor) checkFile(check, file string, info fs.FileInfo) {
 	case !mode.IsRegular():
 		d.problem(check, "move it away", "%s is not a regular file", file)
 	case !ours(info):
-		d.problem(check, "run keyward as its owner, or if its content is yours give it to yourself with chown", "%s belongs to another user", file)
+		text, next, _ := strings.Cut(d.ofAnother(file), "\n  ")
+		d.problem(check, next, "%s%s", file, text)
 	case mode.Perm()&0o077 != 0:
 		d.problem(check, "if nobody has, chmod 600 "+file+"; else keyward rotate --compromised", "%s can be used by others (mode %04o)", file, mode.Perm())
 	case linked(info):

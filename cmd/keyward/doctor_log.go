@@ -25,9 +25,9 @@ type seen struct {
 func (d *doctor) checkLog(ctx context.Context, l *vault.Log) (seen, bool) {
 	s := seen{http: map[string]int{}}
 	progress := d.progress("records read")
-	defer progress.end()
 	for r, err := range l.Records(ctx, audit.Filter{}) {
 		if err != nil {
+			progress.end(err)
 			d.failed("log", err)
 			return s, false
 		}
@@ -50,6 +50,7 @@ func (d *doctor) checkLog(ctx context.Context, l *vault.Log) (seen, bool) {
 		}
 	}
 	progress.step(int(s.n), 0)
+	progress.end(nil)
 	d.ok("log", "%d records, all as they were written", s.n)
 	d.checkAge(s)
 	return s, true

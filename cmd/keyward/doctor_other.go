@@ -13,3 +13,5 @@ func ours(fs.FileInfo) bool { return true }
 func ofRoot(fs.FileInfo) bool { return true }
 
 func linked(fs.FileInfo) bool { return false }
+
+func ownerOf(fs.FileInfo) string { return "" }

@@ -64,7 +64,7 @@ func TestDoctor(t *testing.T) {
 		},
 		"a store of another user": {
 			harm: func(s *terminal) error { return os.Chown(s.storeFile("vault.db"), 12345, -1) },
-			want: `problem +store +.*vault.db belongs to another user\n +→ run keyward as its owner`, code: exitFailure,
+			want: `problem +store +.*vault.db belongs to '#12345'\n +→ run it as that user: sudo -u '#12345' keyward`, code: exitFailure,
 		},
 		"a link": {
 			harm: func(s *terminal) error {
@@ -140,8 +140,14 @@ func TestDoctor(t *testing.T) {
 			want:    `warning +keys +key:[0-9a-f]{32} of operator alice ends at`,
 		},
 		"a secret that ended": {
-			session: "$ keyward set a/b --expires 2020-01-31 < $canary",
-			want:    `warning +secrets +a/b ended at 2020-01-31.*\n +→ put a new value`,
+			session: "$ keyward set a/b < $canary",
+			harm: func(s *terminal) error {
+				s.open(nil, func(op *vault.Operator) error {
+					return op.SetPolicy(t.Context(), "a/b", vault.Policy{Expires: time.Date(2020, 1, 31, 0, 0, 0, 0, time.UTC)}, "")
+				})
+				return nil
+			},
+			want: `warning +secrets +a/b: it ended at 2020-01-31.*\n +→ put a new value`,
 		},
 		"no hosts": {
 			session: "$ keyward set a/b < $canary",

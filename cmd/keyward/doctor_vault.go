@@ -97,7 +97,7 @@ func (d *doctor) checkRows(ctx context.Context, store vault.Store) error {
 func (d *doctor) checkValues(ctx context.Context, op *vault.Operator) {
 	progress := d.progress("KiB of values read")
 	err := op.Backup(ctx, &meter{ctx: ctx, w: io.Discard, progress: progress, unit: 1024}, "doctor: all is read, and nothing kept")
-	progress.end()
+	progress.end(err)
 	if err != nil {
 		d.failed("values", err)
 		return
@@ -133,9 +133,8 @@ func (d *doctor) checkSecrets(ctx context.Context, op *vault.Operator, s seen) {
 		return
 	}
 	for _, it := range items {
-		if end := it.Policy.Expires; !end.IsZero() && time.Now().After(end) {
-			d.warn("secrets", "put a new value there and say with keyward policy set when that ends, or delete it",
-				"%s ended at %s, so tokens may not use it", it.Path, when(end))
+		for _, t := range troubles(it.Path, it.Policy) {
+			d.warn("secrets", t.next, "%s: %s", it.Path, t.text)
 		}
 		if n := s.http[it.Path]; n > 0 && len(it.Policy.Hosts) == 0 {
 			d.warn("secrets", "keyward policy set "+it.Path+" --host HOST says where it may go", "%s was wanted for HTTP %d times, but it has no hosts", it.Path, n)

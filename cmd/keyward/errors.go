@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,6 +41,12 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // errNoVault is that of every command but init where nothing is yet.
 var errNoVault = errors.New("there is no vault")
 
+// errForeign is of a file that is no anchor, errBackup of one that is no whole backup. Neither is the store.
+var (
+	errForeign = errors.New("this is no anchor as keyward wrote it")
+	errBackup  = errors.New("this is no whole backup")
+)
+
 // advice is what to do about an error, by what errors.Is finds first.
 var advice = []struct {
 	is   error
@@ -47,6 +55,9 @@ var advice = []struct {
 }{
 	{errNoVault, exitNotFound, "keyward init makes one; --store or " + storeEnv + " names another place"},
 	{errNoAnchor, exitFailure, "is its disk mounted? keyward anchor begins one; if it was there and is gone, somebody may have put the vault back: compare it with a checkpoint"},
+	{errForeign, exitTampered, "--anchor names the store that keyward anchor has made; if this is it, keep a copy of it as it is, and compare the log with a checkpoint"},
+	{errBackup, exitTampered, "nothing is restored from it: use another copy"},
+	{syscall.EADDRINUSE, exitFailure, "another program listens there, maybe another keyward: --listen names another address"},
 	{errEvidence, exitTampered, "keep the file as it is, and compare it with the exports and checkpoints that were kept elsewhere"},
 	{vault.ErrNoKey, exitFailure, "--root or " + rootEnv + " says where the root key is; a lost one has to come back from your copy, nothing else opens the vault"},
 	{vault.ErrWrongKey, exitFailure, "nothing was changed; --root or " + rootEnv + " says which root key this vault was sealed with"},
@@ -61,6 +72,7 @@ var advice = []struct {
 	{vault.ErrNotFound, exitNotFound, ""},
 	{vault.ErrConflict, exitFailure, ""},
 	{vault.ErrInvalid, exitUsage, ""},
+	{fs.ErrPermission, exitFailure, "your user may not: run keyward as the owner of that file or folder (sudo -u NAME keyward …), or name another with --store or --root"},
 }
 
 // explain returns what to say of an error, what to do next included, and the exit code.
@@ -77,7 +89,10 @@ func (a *app) explain(err error) (text string, code int) {
 	case errors.As(err, &usage):
 		return usage.text, exitUsage
 	}
-	text = strings.TrimPrefix(err.Error(), "vault: ")
+	text = a.inWords(strings.TrimPrefix(err.Error(), "vault: "))
+	if errors.Is(err, vault.ErrNoKey) && !errors.Is(err, fs.ErrNotExist) { // there is a key, and the text says what to do about it
+		return strings.Replace(text, "no root key at", "the root key is refused:", 1), exitFailure
+	}
 	for _, to := range advice {
 		if errors.Is(err, to.is) {
 			if to.text != "" {

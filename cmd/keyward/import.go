@@ -88,7 +88,7 @@ func (im importer) run(ctx context.Context, file string) error {
 		if im.dryRun {
 			im.a.printf("nothing was changed: this was a dry run")
 		} else {
-			progress.end()
+			progress.end(nil)
 		}
 		if refused > 0 {
 			return fmt.Errorf("%d of %d keys were refused", refused, len(entries))

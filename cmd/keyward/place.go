@@ -79,7 +79,7 @@ func (a *app) userFile(env, otherwise, name string) (string, error) {
 	if !filepath.IsAbs(dir) {
 		home := a.getenv("HOME")
 		if !filepath.IsAbs(home) {
-			return "", usagef("HOME is not set: use --store and --root")
+			return "", usagef("HOME is not set, so say where the vault and its root key are: with %s and %s, or --store and --root", storeEnv, rootEnv)
 		}
 		dir = filepath.Join(home, otherwise)
 	}

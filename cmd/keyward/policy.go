@@ -5,8 +5,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,14 +40,14 @@ func (a *app) showPolicy(ctx context.Context, c caller, path string) error {
 	if strings.HasSuffix(path, "*") {
 		return usagef("a policy is of one path; keyward list shows those of many")
 	}
-	items, err := c.List(ctx, vault.Request{Path: path, Reason: a.reason})
+	policy, found, err := a.policyOf(ctx, c, path)
 	if err != nil {
 		return err
 	}
-	if len(items) == 0 {
+	if !found {
 		return fmt.Errorf("%w: nothing is at %s; a policy is shown once there is a value", vault.ErrNotFound, path)
 	}
-	p := itemOf(items[0]).policyJSON
+	p := itemOf(vault.Item{Policy: policy}).policyJSON
 	return a.printTable(p, "TYPE TIER HOSTS NETWORKS PLACEMENT EXPIRES", [][]string{
 		{p.Type, p.Tier, strings.Join(p.Hosts, "; "), strings.Join(p.Networks, " "), p.Placement, when(p.Expires)},
 	})
@@ -57,30 +58,51 @@ func newPolicySetCommand(a *app) *cobra.Command {
 	var none bool
 	c := &cobra.Command{
 		Use:   "set PATH",
-		Short: "Replace the whole policy of a path",
-		Long: `Set replaces the whole policy of a path: what no flag says is empty then. It may be done before the first value is there.
-With --none the policy is empty: no hosts, so not for HTTP, and of the standard tier.`,
+		Short: "Change the policy of a path",
+		Long: `Set changes the policy of a path: what a flag says replaces what there was, all hosts and all networks with it, and the rest
+stays. With --none nothing stays: no hosts, so not for HTTP, no expiry, and the standard tier, but for what other flags say.
+
+It may be done before the first value is there; the policy is then what the flags say, and nothing of an earlier one stays.`,
 		Example: `  keyward policy set production/search/key --host api.tavily.com --host 'GET api.example.com/v1' --type api_key
   keyward policy set production/internal/key --host http://wiki.internal:8080 --network 10.0.0.0/8 --placement header:X-Api-Key
   keyward policy set production/db/password --none`,
-		Args: want(1, 1, "PATH [--host HOST]… | --none"),
+		Args: want(1, 1, "PATH [--host HOST]… [--none]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, ctx := flags.policy(), cmd.Context()
-			if empty := reflect.DeepEqual(p, vault.Policy{}); empty != none {
-				return usagef("this replaces the whole policy: say what it is by flags, or by --none alone that it is empty")
+			if !none && !flags.changed(cmd.Flags()) {
+				return usagef("say by flags what changes, or by --none that the policy is empty")
 			}
+			if err := flags.check(); err != nil {
+				return err
+			}
+			ctx := cmd.Context()
 			return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
-				if err := op.SetPolicy(ctx, args[0], p, a.reason); err != nil {
-					return err
-				}
-				a.printf("the policy of %s is replaced", args[0])
-				return nil
+				return a.setPolicy(ctx, op, args[0], flags, none, cmd.Flags())
 			})
 		},
 	}
 	flags.add(c.Flags())
-	c.Flags().BoolVar(&none, "none", false, "make the policy empty")
+	c.Flags().BoolVar(&none, "none", false, "keep nothing of the policy that there is")
 	return c
+}
+
+func (a *app) setPolicy(ctx context.Context, op *vault.Operator, path string, flags policyFlags, none bool, f *pflag.FlagSet) (err error) {
+	var p vault.Policy
+	if !none {
+		if p, _, err = a.policyOf(ctx, op, path); err != nil {
+			return err
+		}
+	}
+	stays := flags.change(&p, f)
+	if err := op.SetPolicy(ctx, path, p, a.reason); err != nil {
+		return err
+	}
+	if len(stays) > 0 {
+		a.printf("the policy of %s is set; as before: %s (--none drops what no flag says)", path, strings.Join(stays, ", "))
+	} else {
+		a.printf("the policy of %s is set", path)
+	}
+	a.warn(path, p)
+	return nil
 }
 
 // policyFlags are the flags that make a policy.
@@ -104,4 +126,40 @@ func (p *policyFlags) policy() vault.Policy {
 	return vault.Policy{
 		Type: p.kind, Tier: vault.Tier(p.tier), Hosts: p.hosts, Networks: p.networks, Placement: p.placement, Expires: p.expires.Time,
 	}
+}
+
+// check refuses what cannot be meant.
+func (p *policyFlags) check() error {
+	if !p.expires.IsZero() && !p.expires.After(time.Now()) {
+		return usagef("--expires: %s has passed", when(p.expires.Time))
+	}
+	return nil
+}
+
+var policyNames = []string{"host", "network", "placement", "type", "tier", "expires"}
+
+func (p *policyFlags) changed(f *pflag.FlagSet) bool { return slices.ContainsFunc(policyNames, f.Changed) }
+
+// change sets in old what the flags say, and returns what else is there and stays.
+func (p *policyFlags) change(old *vault.Policy, f *pflag.FlagSet) (stays []string) {
+	now := p.policy()
+	for _, part := range []struct {
+		name  string
+		there bool
+		set   func()
+	}{
+		{"host", len(old.Hosts) > 0, func() { old.Hosts = now.Hosts }},
+		{"network", len(old.Networks) > 0, func() { old.Networks = now.Networks }},
+		{"placement", old.Placement != "", func() { old.Placement = now.Placement }},
+		{"type", old.Type != "", func() { old.Type = now.Type }},
+		{"tier", old.Tier != "" && old.Tier != vault.Standard, func() { old.Tier = now.Tier }},
+		{"expires", !old.Expires.IsZero(), func() { old.Expires = now.Expires }},
+	} {
+		if f.Changed(part.name) {
+			part.set()
+		} else if part.there {
+			stays = append(stays, part.name)
+		}
+	}
+	return stays
 }

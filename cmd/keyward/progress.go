@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
+const longWork = 10 * time.Second
+
 // progress tells how far a long work is: on a terminal in one line that is written over, at most ten times a second; elsewhere
-// in one line at the end.
+// in one line at the end, if it was long.
 type progress struct {
 	a           *app
 	what        string
 	done, total int
-	last        time.Time
+	began, last time.Time
 }
 
-func (a *app) progress(what string) *progress { return &progress{a: a, what: what} }
+func (a *app) progress(what string) *progress { return &progress{a: a, what: what, began: time.Now()} }
 
 // step says that done of total are done; a total of 0 is not known.
 func (p *progress) step(done, total int) {
@@ -27,12 +29,15 @@ func (p *progress) step(done, total int) {
 	}
 }
 
-// end writes the last line. After a failure it says how far the work got.
-func (p *progress) end() {
+// end takes away the line that was written over, and says how much was done, but for work that failed: nothing stands above
+// an error.
+func (p *progress) end(err error) {
 	if p.a.errTerm {
 		fmt.Fprint(p.a.err, "\r\x1b[K")
 	}
-	fmt.Fprintln(p.a.err, p.text())
+	if err == nil && (p.a.errTerm || time.Since(p.began) > longWork) {
+		fmt.Fprintln(p.a.err, p.text())
+	}
 }
 
 func (p *progress) text() string {

@@ -51,7 +51,7 @@ root key that leaked, say --compromised too. Backups that were made before still
 func (a *app) rotateKeys(ctx context.Context, op *vault.Operator, compromised bool) error {
 	progress := a.progress("values wrapped anew")
 	err := op.RotateKeys(ctx, vault.Rotation{Reason: a.reason, Compromised: compromised, Progress: progress.step})
-	progress.end()
+	progress.end(err)
 	switch {
 	case err != nil:
 		a.printf("the rotation did not end; everything can be read, and keyward rotate goes on with it")

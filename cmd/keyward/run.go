@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -126,15 +125,9 @@ func (a *app) lend(ctx context.Context, c caller, paths []string, values []vault
 		return f(values)
 	}
 	path := paths[len(values)]
-	called := false
-	err := c.Use(ctx, vault.Request{Path: path, Reason: a.reason}, func(it vault.Item) error {
-		called = true
+	return c.Use(ctx, vault.Request{Path: path, Reason: a.reason}, func(it vault.Item) error {
 		return a.lend(ctx, c, paths, append(values, it.Value), f)
 	})
-	if !called && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) {
-		err = fmt.Errorf("%w\n  a path with hosts may go to these alone, and into no environment", err)
-	}
-	return err
 }
 
 func closeAll(all ...io.Closer) (err error) {

@@ -191,7 +191,7 @@ func TestPolicy(t *testing.T) {
 	newTerminal(t).play(`
 		$ keyward init
 		$ keyward policy set production/wiki --host http://wiki.internal:8080 --network 10.0.0.0/8 --network 127.0.0.1 --placement header:X-Api-Key
-		! the policy of production/wiki is replaced
+		! the policy of production/wiki is set
 		$ keyward policy show production/wiki
 		! a policy is shown once there is a value
 		? 4
@@ -199,9 +199,7 @@ func TestPolicy(t *testing.T) {
 		$ keyward policy show production/wiki
 		> http://wiki.internal:8080 +10.0.0.0/8 127.0.0.1/32 +header:X-Api-Key
 		$ keyward policy set production/wiki
-		! or by --none alone
-		? 2
-		$ keyward policy set production/wiki --none --host api.example.com
+		! or by --none that
 		? 2
 		$ keyward policy set production/wiki --none
 		$ keyward policy show production/wiki --json

@@ -24,13 +24,15 @@ The flags make the policy of a new path. On a path that is there they can only m
   keyward set production/deploy/ssh-key --file id_ed25519 --type ssh_key --reason 'new server'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("a value is no argument, since other users can read those and your shell keeps them: if it was one, replace it.\n" +
-					"  keyward set PATH asks for it; keyward set PATH --file FILE reads a file; so does keyward set PATH < FILE")
+				return noArgument("keyward set PATH")
 			}
 			return want(1, 1, "PATH [--file FILE]")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if err := policy.check(); err != nil {
+				return err
+			}
 			value, err := a.readValue(ctx, "value of "+args[0], file, raw)
 			if err != nil {
 				return err
@@ -41,10 +43,12 @@ The flags make the policy of a new path. On a path that is there they can only m
 					return err
 				}
 				if a.json {
-					return a.printJSON(map[string]any{"path": it.Path, "version": it.Version})
+					err = a.printJSON(map[string]any{"path": it.Path, "version": it.Version})
+				} else {
+					a.printf("%s is set: version %d", it.Path, it.Version)
 				}
-				a.printf("%s is set: version %d", it.Path, it.Version)
-				return nil
+				a.warnOfPut(ctx, c, it)
+				return err
 			})
 		},
 	}
@@ -52,4 +56,10 @@ The flags make the policy of a new path. On a path that is there they can only m
 	c.Flags().StringVar(&file, "file", "", "read the value from this `FILE`")
 	c.Flags().BoolVar(&raw, "raw", false, "keep every byte, a last newline too")
 	return c
+}
+
+// noArgument refuses a value as an argument of a command.
+func noArgument(command string) error {
+	return usagef("a value is no argument, since other users can read those and your shell keeps them: if it was one, replace it.\n"+
+		"  %[1]s asks for it; %[1]s --file FILE reads a file; so does %[1]s < FILE", command)
 }

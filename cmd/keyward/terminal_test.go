@@ -105,6 +105,9 @@ func (s *terminal) step(line string, wanted []string) {
 	if fmt.Sprint(code) != wantCode {
 		s.t.Errorf("%s\n\tends with %d, want %s:\n%s%s", line, code, wantCode, out, errOut)
 	}
+	if m := goName.FindString(out + errOut); m != "" {
+		s.t.Errorf("%s\n\tspeaks of %s:\n%s%s", line, m, out, errOut)
+	}
 	if strings.Contains(errOut, canary) || strings.Contains(out, canary) && !wantCanary {
 		s.t.Errorf("%s\n\tprints the canary:\n%s%s", line, out, errOut)
 	}

@@ -66,7 +66,7 @@ func (s *terminal) open(now func() time.Time, f func(*vault.Operator) error) {
 func TestRotate(t *testing.T) {
 	spent(t).play(`
 		$ keyward rotate --reason yearly
-		! ^values wrapped anew: 1 of 1\nthe keys are new; tokens live on\n$
+		! ^the keys are new; tokens live on\n$
 		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
 		= $canary
 		$ keyward rotate --compromised
@@ -102,7 +102,7 @@ func TestBackup(t *testing.T) {
 	s.play(`
 		$ keyward freeze agent summariser
 		$ keyward backup -o $DIR/vault.backup
-		! KiB written: \d+
+		! the backup is in
 		$ keyward backup -o $DIR/vault.backup
 		! not written over
 		? 1
