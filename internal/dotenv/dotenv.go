@@ -16,15 +16,21 @@
 //	       may follow a backslash
 //	else   the bytes as they are, a backslash and a dollar sign too; white space between two pieces stays
 //
-// Nothing is expanded: no $VAR, no command, no other line. A # outside of quotes begins a comment if white space is in front
+// Quotes may go over several lines, with a newline for each end of a line. Since a quote that was forgotten looks the same, no
+// line inside of them may look like KEY=value, and behind the quote that ends them stands nothing but a comment. All lines of
+// one entry have together at most 65,535 bytes.
+//
+// Nothing is expanded: no $VAR, no command. A # outside of quotes begins a comment if white space is in front
 // of it, and is refused otherwise, since a password may go on there. Control characters below U+0020 stand only as escapes, a
-// tab and the newlines of a value of several lines too; so do the halves of a surrogate pair, which stand together. The value
+// tab too; so do the halves of a surrogate pair, which stand together. The value
 // may be empty. For example
 //
 //	# search
 //	TAVILY_API_KEY=tvly-abc$1      # tvly-abc$1
 //	export DB_PASSWORD='p#ss "w" '
-//	KEY_PEM="-----BEGIN-----\nMIIE\n"
+//	KEY_PEM="-----BEGIN-----
+//	MIIE
+//	"
 //
 // A file is good as a whole or refused as a whole, and every bad line is named by its number and, where that is no part of a
 // value, its key: never by what stands behind it.
@@ -54,10 +60,14 @@ type Entry struct {
 	Line       int // from 1
 }
 
-var errUnended = errors.New(`a quote is not closed: a value ends on its line, so write \n inside of double quotes`)
+var (
+	errUnended = errors.New("a quote is not closed, or the next key stands inside of it; multi-line values: use keyward set PATH --file FILE")
+	errBehind  = errors.New("something stands behind the quote that ends a multi-line value: use keyward set PATH --file FILE")
+	errHash    = errors.New("a # in the value: put the value in single quotes, or a space in front of a comment")
+)
 
-// Parse reads a file to its end. The error has a line of text for each line that is bad; then there are no entries. It quotes
-// no value.
+// Parse reads a file to its end. The error has a line of text for each line that is bad, up to a quote that is not closed: what
+// is behind that may be a value. Then there are no entries. It quotes no value.
 func Parse(r io.Reader) ([]Entry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	defer clear(text)
@@ -72,24 +82,29 @@ func Parse(r io.Reader) ([]Entry, error) {
 	var entries []Entry
 	var bad []error
 	seen := map[string]int{}
-	unended := false // from here on, what looks like a key may be inside of a value
-	n := 0
-	for line := range bytes.Lines(text) {
-		n++
-		key, value, err := parseLine(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")))
+	for n, rest := 1, text; len(rest) > 0; {
+		line, lines, left, open := cutEntry(rest)
+		rest = left
+		key, value, err := parseLine(line)
+		if open != nil {
+			err = open
+		}
 		if before := seen[key]; before > 0 && err == nil {
 			err = fmt.Errorf("the key stands on line %d already", before)
 		}
 		switch {
-		case err != nil && key != "" && !unended:
+		case err != nil && key != "":
 			bad = append(bad, fmt.Errorf("line %d, %s: %w", n, key, err))
-			unended = err == errUnended
 		case err != nil:
 			bad = append(bad, fmt.Errorf("line %d: %w", n, err))
 		case key != "":
 			seen[key] = n
 			entries = append(entries, Entry{key, value, n})
 		}
+		if open == errUnended {
+			break
+		}
+		n += lines
 	}
 	if bad != nil {
 		return nil, errors.Join(bad...)
@@ -118,8 +133,9 @@ func parseLine(line []byte) (key, value string, err error) {
 		return "", "", errors.New("it has no =")
 	case scope.CheckPath(key) != nil || strings.Contains(key, "/"):
 		return "", "", errors.New("the key is not one segment of a path: 1 to 64 of A-Z a-z 0-9 . _ - and not only dots")
-	case cutsPassword(right):
-		return key, "", errors.New("a # in the value: put the value in single quotes, or a space in front of a comment")
+	}
+	if _, err := openQuote(right); err != nil {
+		return key, "", err
 	}
 	const name = "K"
 	got, err := envparse.Parse(io.MultiReader(strings.NewReader(name+"="), bytes.NewReader(right)))
@@ -137,24 +153,4 @@ func parseLine(line []byte) (key, value string, err error) {
 		return key, "", errors.New("the value has half of a surrogate pair")
 	}
 	return key, value, nil
-}
-
-// cutsPassword reports whether go-envparse would take for a comment what has no white space in front of it.
-func cutsPassword(value []byte) bool {
-	var quote byte
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case quote == '"' && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '#':
-			return i == 0 || value[i-1] != ' ' && value[i-1] != '\t'
-		}
-	}
-	return false
 }
