@@ -11,7 +11,8 @@ import (
 func TestImport(t *testing.T) {
 	s := newTerminal(t)
 	s.file("env", "A='$canary'\nexport B=two # comment\nb=three\n")
-	s.file("bad", "A=$canary\nB='$canary\nA=$canary\nB C=$canary\nD=$canary#x\n")
+	s.file("bad", "A=$canary\nB C=$canary\nD=$canary#x\nA=x\nB='$canary\nA=$canary\nD=$canary#x\n")
+	s.file("pem", "KEY='-----BEGIN-----\n$canary==\n-----END-----\n'\nLATER=\nOTHER=x\n")
 	s.play(`
 		$ keyward init
 		$ keyward set production/app/B < old-value
@@ -25,18 +26,35 @@ func TestImport(t *testing.T) {
 		> A +production/app/A +new +1
 		> B +production/app/B +next +2
 		> b +production/app/b +refused .*case
-		! 1 of 3 keys were refused
+		! ^1 new, 1 next, 1 refused\n2 of these paths have no host(.|\n)*1 of 3 keys were refused
 		? 1
 		$ keyward import - --under production/app --skip-unchanged --json < A=$canary
 		> "result": "unchanged",\n +"version": 1
 		$ keyward import - --under production/app --skip-unchanged < A=$canary-2
 		> A +production/app/A +next +2
 		$ keyward import - --under production/app < EMPTY=
-		> refused +- +the value is empty
-		? 1
+		> skipped +- +the value is empty
+		! ^1 skipped\n$
 		$ keyward import $DIR/bad --under production/app
-		! cannot be imported, and nothing was:\nline 2, B: a quote is not closed.*\nline 3: the key stands on line 1 already\nline 4: .*\nline 5: a #
+		! cannot be imported, and nothing was:\nline 2: .*\nline 3, D: a #.*\nline 4, A: the key stands on line 1 already\nline 5, B: .*multi-line values: use keyward set PATH --file FILE\n$
 		? 2
+		$ keyward import $DIR/pem --under staging --only KEY,LATER
+		! ^1 new, 1 skipped\n1 of these paths have no host.*: keyward policy set staging/KEY --host HOST\n$
+		$ keyward get staging/KEY
+		= -----BEGIN-----
+		= $canary==
+		= -----END-----
+		$ keyward policy set staging/KEY --host api.example.com
+		$ keyward import $DIR/pem --under staging --skip OTHER --skip-unchanged
+		! ^1 unchanged, 1 skipped\n$
+		$ keyward import $DIR/pem --under staging --only NONE
+		! keys in the file, and NONE is not
+		? 2
+		$ keyward import $DIR/pem --under staging --only KEY=$canary
+		! and one of them is not
+		? 2
+		$ keyward import --help
+		> There is no standard for such files
 		$ keyward import $DIR/env
 		! --under
 		? 2

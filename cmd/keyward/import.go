@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,15 +24,7 @@ type importer struct {
 	a                     *app
 	under                 string
 	dryRun, skipUnchanged bool
-}
-
-// imported is what became of one key.
-type imported struct {
-	Key     string `json:"key"`
-	Path    string `json:"path"`
-	Result  string `json:"result"` // new, next, unchanged or refused
-	Version int    `json:"version,omitempty"`
-	Why     string `json:"why,omitempty"` // of refused
+	only, skip            []string
 }
 
 func newImportCommand(a *app) *cobra.Command {
@@ -39,18 +33,43 @@ func newImportCommand(a *app) *cobra.Command {
 		Use:   "import FILE --under PATH",
 		Short: "Put the keys of a dotenv file",
 		Long: `Import puts each KEY=value of a dotenv file at PATH/KEY, as the next version, and says what became of each. FILE - is the
-standard input. Nothing in it is expanded, it has at most 1 MiB, and if one line is bad nothing is imported; the lines are named.
-A key that is refused does not stop the others; the exit code is 1 then.`,
+standard input. If one line is bad nothing is imported; the lines are named. A key that is refused does not stop the others; the
+exit code is 1 then. A key without a value is skipped: there is nothing to keep, and such files name what others have to fill in.
+
+There is no standard for such files. This is what is read, in UTF-8 and at most 1 MiB of it:
+  KEY=value, or export KEY=value; white space around the two goes, and a line that begins with # says nothing
+  'value'    as it is, also over several lines
+  "value"    as it is but for the escapes of JSON, as \" \\ \n \u00e9, also over several lines
+  value      as it is; a # with a space in front begins a comment, another one is refused
+Nothing is expanded, no $VAR and no command, and a key stands there once.`,
 		Example: `  keyward import .env --under production/search --dry-run
   keyward import .env --under production/search --reason 'out of the repository'
-  keyward import .env --under production/search --skip-unchanged`,
+  keyward import .env --under production/search --skip-unchanged
+  keyward import .env --under production/search --only OPENAI_API_KEY,TAVILY_API_KEY`,
 		Args: want(1, 1, "FILE --under PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error { return im.run(cmd.Context(), args[0]) },
 	}
 	c.Flags().StringVar(&im.under, "under", "", "the `PATH` below which the keys go; required")
 	c.Flags().BoolVar(&im.dryRun, "dry-run", false, "change nothing, and say what would become of each key")
 	c.Flags().BoolVar(&im.skipUnchanged, "skip-unchanged", false, "leave a key that has this value already; this reads, and records, each that is there")
+	c.Flags().StringSliceVar(&im.only, "only", nil, "import these `KEYS` alone, with commas between")
+	c.Flags().StringSliceVar(&im.skip, "skip", nil, "leave out these `KEYS`, with commas between")
 	return c
+}
+
+// chosen returns the entries that the flags choose. A key that is not in the file is a typing mistake.
+func (im importer) chosen(entries []dotenv.Entry) ([]dotenv.Entry, error) {
+	for _, key := range slices.Concat(im.only, im.skip) {
+		if !slices.ContainsFunc(entries, func(e dotenv.Entry) bool { return e.Key == key }) {
+			if scope.CheckPath(key) != nil { // a value may be in it
+				key = "one of them"
+			}
+			return nil, usagef("--only and --skip are of keys in the file, and %s is not", key)
+		}
+	}
+	return slices.DeleteFunc(entries, func(e dotenv.Entry) bool {
+		return len(im.only) > 0 && !slices.Contains(im.only, e.Key) || slices.Contains(im.skip, e.Key)
+	}), nil
 }
 
 func (im importer) run(ctx context.Context, file string) error {
@@ -58,6 +77,9 @@ func (im importer) run(ctx context.Context, file string) error {
 		return usagef("--under: %v", err)
 	}
 	entries, err := im.a.readDotenv(ctx, file)
+	if err == nil {
+		entries, err = im.chosen(entries)
+	}
 	if err != nil {
 		return err
 	}
@@ -68,37 +90,34 @@ func (im importer) run(ctx context.Context, file string) error {
 		}
 		report := make([]imported, 0, len(entries))
 		var rows [][]string
-		refused := 0
+		results := map[string]int{}
 		progress := im.a.progress("imported")
 		for i, e := range entries {
 			r, err := im.one(ctx, c, e, there)
 			if err != nil { // the rest would fail as well
+				progress.clear()
 				return errors.Join(err, im.print(report, rows))
 			}
-			if r.Result == "refused" {
-				refused++
-			}
+			results[r.Result]++
 			report = append(report, r)
 			rows = append(rows, []string{r.Key, r.Path, r.Result, number(r.Version), r.Why})
-			progress.step(i+1-refused, len(entries))
+			progress.step(i+1, len(entries))
 		}
+		progress.clear()
 		if err := im.print(report, rows); err != nil {
 			return err
 		}
+		im.a.printf("%s", summary(results))
 		if im.dryRun {
 			im.a.printf("nothing was changed: this was a dry run")
 		} else {
-			progress.end(nil)
+			im.tellHostless(ctx, c, report)
 		}
-		if refused > 0 {
-			return fmt.Errorf("%d of %d keys were refused", refused, len(entries))
+		if n := results["refused"]; n > 0 {
+			return fmt.Errorf("%d of %d keys were refused", n, len(entries))
 		}
 		return nil
 	})
-}
-
-func (im importer) print(report []imported, rows [][]string) error {
-	return im.a.printTable(report, "KEY PATH RESULT VERSION WHY", rows)
 }
 
 func (a *app) readDotenv(ctx context.Context, file string) ([]dotenv.Entry, error) {
@@ -143,7 +162,7 @@ func (im importer) one(ctx context.Context, c caller, e dotenv.Entry, there map[
 		return r, nil
 	}
 	if e.Value == "" {
-		r.Why = "the value is empty"
+		r.Result, r.Why = "skipped", "the value is empty"
 		return r, nil
 	}
 	if im.skipUnchanged {
@@ -160,7 +179,7 @@ func (im importer) one(ctx context.Context, c caller, e dotenv.Entry, there map[
 		r.Version = there[path] + 1
 	} else if r.Version, err = c.Put(ctx, vault.Item{Path: path, Value: value, Reason: im.a.reason}); err != nil {
 		if errors.Is(err, vault.ErrInvalid) || errors.Is(err, vault.ErrConflict) || errors.Is(err, vault.ErrDenied) {
-			r.Version, r.Why, err = 0, err.Error(), nil
+			r.Version, r.Why, err = 0, im.a.inWords(strings.TrimPrefix(err.Error(), "vault: ")), nil
 		}
 		return r, err
 	}

@@ -138,7 +138,9 @@ func (p *policyFlags) check() error {
 
 var policyNames = []string{"host", "network", "placement", "type", "tier", "expires"}
 
-func (p *policyFlags) changed(f *pflag.FlagSet) bool { return slices.ContainsFunc(policyNames, f.Changed) }
+func (p *policyFlags) changed(f *pflag.FlagSet) bool {
+	return slices.ContainsFunc(policyNames, f.Changed)
+}
 
 // change sets in old what the flags say, and returns what else is there and stays.
 func (p *policyFlags) change(old *vault.Policy, f *pflag.FlagSet) (stays []string) {

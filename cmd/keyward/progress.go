@@ -29,14 +29,18 @@ func (p *progress) step(done, total int) {
 	}
 }
 
-// end takes away the line that was written over, and says how much was done, but for work that failed: nothing stands above
-// an error.
+// end says how much was done, but for work that failed: nothing stands above an error.
 func (p *progress) end(err error) {
-	if p.a.errTerm {
-		fmt.Fprint(p.a.err, "\r\x1b[K")
-	}
+	p.clear()
 	if err == nil && (p.a.errTerm || time.Since(p.began) > longWork) {
 		fmt.Fprintln(p.a.err, p.text())
+	}
+}
+
+// clear takes away the line that was written over.
+func (p *progress) clear() {
+	if p.a.errTerm {
+		fmt.Fprint(p.a.err, "\r\x1b[K")
 	}
 }
 

@@ -230,9 +230,13 @@ func TestLeak(t *testing.T) {
 		tty$ keyward whose < $canary
 		> production/search/key
 		$ keyward whose < another
-		! no version has this value
+		! no version has this value\n  give the value alone, without the line around it\n$
 		? 4
+		$ keyward whose < export KEY="$canary" # of search
+		! a part of it is
+		> production/search/key
 		$ keyward whose $canary
+		! a value is no argument(.|\n)*keyward whose --file FILE
 		? 2
 		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:production/*')
 		$ keyward freeze agent researcher --reason 'reads too much'
