@@ -61,15 +61,24 @@ func TestTokens(t *testing.T) {
 			break
 		}
 	}
+	s.vars["SHORT"] = s.vars["ID"][:8]
 	s.play(`
-		$ keyward token revoke $ID --reason leaked
-		! is revoked\n$
+		$ keyward audit list --token $SHORT --op get
+		> granted +get +researcher +(.|\n)*granted +get +researcher/summariser
+		$ keyward audit list --token 00112233
+		! none
+		$ keyward token revoke 00112233 --reason leaked
+		? 2
+		$ keyward token revoke $SHORT --reason leaked
+		! ^$ID is revoked\n$
 		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
 		? 3
 		$ KEYWARD_TOKEN=$NARROW keyward get production/search/key
 		? 3
 		$ keyward token list
-		> $ID +revoked
+		> \n$SHORT +revoked
+		$ keyward token list --json
+		> "id": "$ID"
 	`)
 	s.wantRecord(`"op":"put","operator":"root"`)
 }
@@ -94,7 +103,7 @@ func TestKeys(t *testing.T) {
 		$ KEYWARD_TOKEN=$OP keyward get production/search/key
 		= $canary
 		$ keyward agent list
-		> key:[0-9a-f]{32} +researcher +alive +secrets:read:production/\*
+		> key:[0-9a-f]{8} +researcher +alive +secrets:read:production/\*
 		$ keyward operator list --json
 		> "name": "alice"(.|\n)*"state": "alive"
 		$ keyward agent create researcher --scope secrets:use:a/b --expires 900d
@@ -107,14 +116,16 @@ func TestKeys(t *testing.T) {
 	`)
 	for _, r := range s.records() {
 		if r.Op == "key" && r.Outcome == "granted" {
-			s.vars["ID"] = r.Target
+			s.vars["ID"], s.vars["SHORT"] = r.Target, short(r.Target)
 			break
 		}
 	}
 	s.play(`
 		$ keyward operator revoke $ID
 		? 4
-		$ keyward agent revoke $ID --reason 'left'
+		$ keyward operator revoke $SHORT
+		? 4
+		$ keyward agent revoke $SHORT --reason 'left'
 		! with every token that was issued under it
 		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
 		? 3

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,10 +74,13 @@ func (s *filterFlags) add(f *pflag.FlagSet) {
 	f.Var(&s.until, "until", "of before this time")
 }
 
-// filter returns what the flags say. The host is not in it: see fits.
+// filter returns what the flags say. The host and a short id are not in it: see fits.
 func (s *filterFlags) filter() (audit.Filter, error) {
 	f := s.Filter
 	f.Outcome, f.From, f.To = audit.Outcome(s.outcome), s.since.Time, s.until.Time
+	if shortID.MatchString(f.Token) {
+		f.Token = ""
+	}
 	switch f.Outcome {
 	case "", audit.Granted, audit.Denied, audit.Failed:
 		return f, nil
@@ -84,4 +88,9 @@ func (s *filterFlags) filter() (audit.Filter, error) {
 	return f, usagef("--outcome is granted, denied or failed")
 }
 
-func (s *filterFlags) fits(r audit.Record) bool { return s.host == "" || s.host == r.Host }
+func (s *filterFlags) fits(r audit.Record) bool {
+	if token := short(r.Token); shortID.MatchString(s.Token) && token != s.Token && !strings.HasPrefix(token, s.Token+".") {
+		return false
+	}
+	return s.host == "" || s.host == r.Host
+}

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -29,8 +30,8 @@ func newAuditListCommand(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "Show records, or count them",
-		Long: `List prints the records that fit all the flags, one a line, the oldest first; with --json each as it stands in the log. With
---by it counts them. The log is checked on the way: it is as it was written if the exit code is 0, so wait for it.`,
+		Long: `List prints the records that fit all the flags, one a line, the oldest first; with --json each as it stands in the log, with its
+whole ids. With --by it counts them. The log is checked on the way: it is as it was written if the exit code is 0, so wait for it.`,
 		Example: `  keyward audit list --since 7d --outcome denied
   keyward audit list --by agent,path --since 7d
   keyward audit list --path 'production/*' --limit 20
@@ -65,16 +66,19 @@ func newAuditListCommand(a *app) *cobra.Command {
 }
 
 func (a *app) listRecords(ctx context.Context, l *vault.Log, f audit.Filter, flags filterFlags, limit int) error {
+	table := recordTable{a: a}
 	var newest []audit.Record // at most 2*limit
+	n := 0
 	for r, err := range l.Records(ctx, f) {
 		if err != nil {
-			return err
+			return errors.Join(err, table.flush())
 		}
 		if !flags.fits(r) {
 			continue
 		}
+		n++
 		if limit == 0 {
-			if err := a.printRecord(r); err != nil {
+			if err := table.add(r); err != nil {
 				return err
 			}
 		} else if newest = append(newest, r); len(newest) == 2*limit {
@@ -82,11 +86,14 @@ func (a *app) listRecords(ctx context.Context, l *vault.Log, f audit.Filter, fla
 		}
 	}
 	for _, r := range newest[max(0, len(newest)-limit):] {
-		if err := a.printRecord(r); err != nil {
+		if err := table.add(r); err != nil {
 			return err
 		}
 	}
-	return nil
+	if n == 0 && !a.json {
+		a.printf("none")
+	}
+	return table.flush()
 }
 
 // groups are the fields by which records can be counted.

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +26,7 @@ func newAuditTailCommand(a *app) *cobra.Command {
 		Short: "Show records as they come, of every process",
 		Long: `Tail prints the records that come from now on, or from --since on, until it is interrupted. With --cursor it goes on where it
 was: the file keeps the number of the next record, and is written once the line of the one before it is out. So after a
-restart no record is missing, and the last one may come again.`,
+restart no record is missing, and the last one may come again. --since is for the first time: a file that is there wins.`,
 		Example: `  keyward audit tail --outcome denied
   keyward audit tail --json --cursor /var/lib/ship/keyward.cursor | logger -t keyward`,
 		Args: want(0, 0, "[--since 1h] [--cursor FILE]"),
@@ -48,7 +50,15 @@ func (a *app) tail(ctx context.Context, l *vault.Log, f audit.Filter, flags filt
 	case err != nil:
 		return err
 	case next >= 0:
-		f.Since, f.From = next, flags.From // the flag says where to begin, and that is past
+		if !f.From.IsZero() {
+			a.printf("%s wins over --since: it goes on at record %d", cursor, next)
+		}
+		f.Since, f.From = next, time.Time{} // the flag says where to begin, and that is past
+		var size int64
+		if size, err = logSize(ctx, l); err == nil && next > size {
+			err = fmt.Errorf("--cursor: %s says record %d, but the log ends at %d: another vault, or put back?\n"+
+				"  compare it with a checkpoint by keyward audit verify; to begin anew remove the file", cursor, next, size)
+		}
 	case f.From.IsZero():
 		if f.Since, err = logSize(ctx, l); err == nil {
 			err = writeCursor(cursor, f.Since)
@@ -57,6 +67,7 @@ func (a *app) tail(ctx context.Context, l *vault.Log, f audit.Filter, flags filt
 	if err != nil {
 		return err
 	}
+	table := recordTable{a: a, live: true, widths: [7]int{6, 20, 15, 8, 20}}
 	for r, err := range l.Follow(ctx, f) {
 		switch {
 		case ctx.Err() != nil:
@@ -66,7 +77,7 @@ func (a *app) tail(ctx context.Context, l *vault.Log, f audit.Filter, flags filt
 		case !flags.fits(r):
 			continue
 		}
-		if err := a.printRecord(r); err != nil {
+		if err := table.add(r); err != nil {
 			return err
 		}
 		if err := writeCursor(cursor, r.Seq+1); err != nil {

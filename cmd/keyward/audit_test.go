@@ -33,9 +33,10 @@ func spent(t *testing.T) *terminal {
 func TestAuditList(t *testing.T) {
 	spent(t).play(`
 		$ keyward audit list
-		> ^ +0  20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  granted +create
+		> ^SEQ  TIME +OUTCOME +OP +WHO +WHAT +MORE\n +0  20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  granted +create
+		> granted +issue +operator:\S+ +[0-9a-f]{8}\n
 		> granted +put +operator:root +production/search/key +"first key"\n
-		> granted +get +researcher +production/search/key  run r1  user u1  "to search"\n
+		> granted +get +researcher +production/search/key +run r1  user u1  "to search"\n
 		> denied:scope +get +researcher +production/db/password
 		$ keyward audit list --agent researcher --outcome denied --json
 		> ^\{"seq":4,"time":"[^"]*","outcome":"denied","cause":"scope","op":"get","agent":"researcher".*\}\n$
@@ -46,11 +47,12 @@ func TestAuditList(t *testing.T) {
 		$ keyward audit list --by op --limit 1
 		> ^COUNT  OP\n2 +get\n$
 		$ keyward audit list --limit 2
-		> ^ +3 .*\n +4 .*\n$
+		> ^SEQ .*\n +3 .*\n +4 .*\n$
 		$ keyward audit list --since 7d --until 1h
 		=
 		$ keyward audit list --until 2020-01-01
 		=
+		! ^none\n$
 		$ keyward audit list --host api.example.com
 		=
 		$ keyward audit list --by colour
@@ -228,6 +230,12 @@ func TestAuditTail(t *testing.T) {
 		$ keyward audit tail --cursor $CURSOR
 		! is no cursor
 		? 2
+	`)
+	s.file("cursor", "99")
+	s.play(`
+		$ keyward audit tail --cursor $CURSOR --since 1h
+		! cursor wins over --since: it goes on at record 99\n(.|\n)*the log ends at \d+: another vault, or put back\?
+		? 1
 	`)
 }
 

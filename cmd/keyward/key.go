@@ -69,7 +69,7 @@ func newKeyListCommand(a *app, kind string, operators bool) *cobra.Command {
 					g := k.Limits
 					j := keyJSON{k.ID, k.Name, strings.Fields(g.Scopes.String()), texts(g.Networks), g.TTL.Seconds(), g.MaxUses, k.Expires, keyState(k)}
 					out = append(out, j)
-					rows = append(rows, []string{j.ID, j.Name, j.State, g.Scopes.String(), strings.Join(j.Networks, " "), when(j.Expires)})
+					rows = append(rows, []string{short(j.ID), j.Name, j.State, g.Scopes.String(), strings.Join(j.Networks, " "), when(j.Expires)})
 				}
 				return a.printTable(out, "ID NAME STATE SCOPES NETWORKS EXPIRES", rows)
 			})
@@ -100,13 +100,23 @@ func newKeyRevokeCommand(a *app, kind string, operators bool) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if !slices.ContainsFunc(keys, func(k vault.Key) bool { return k.ID == args[0] && k.Operator == operators }) {
-					return fmt.Errorf("%w: keyward %s list shows the ids, which begin with key:", vault.ErrNotFound, kind)
+				var all []string
+				for _, k := range keys {
+					if k.Operator == operators {
+						all = append(all, k.ID)
+					}
 				}
-				if err := op.Revoke(ctx, args[0], a.reason); err != nil {
+				id, err := whole(args[0], all)
+				if err != nil {
 					return err
 				}
-				a.printf("%s is revoked, with every token that was issued under it", args[0])
+				if !slices.Contains(all, id) {
+					return fmt.Errorf("%w: keyward %s list shows the ids, which begin with key:", vault.ErrNotFound, kind)
+				}
+				if err := op.Revoke(ctx, id, a.reason); err != nil {
+					return err
+				}
+				a.printf("%s is revoked, with every token that was issued under it", id)
 				return nil
 			})
 		},

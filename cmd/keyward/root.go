@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -43,11 +44,11 @@ func newRootCommand(a *app) *cobra.Command {
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(root *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no such command; keyward --help lists them")
 			}
-			_, err := fmt.Fprintln(a.out, welcome+"\n\nkeyward --help lists all commands, keyward COMMAND --help says how one is used.")
+			_, err := fmt.Fprintf(a.out, "%s\n\n%s\nkeyward --help says what each is for, keyward COMMAND --help how it is used.\n", welcome, overview(root))
 			return err
 		},
 	}
@@ -101,6 +102,23 @@ func newRootCommand(a *app) *cobra.Command {
 	add(front, newServeCommand(a))
 	add(front, newMCPCommand(a))
 	return root
+}
+
+func init() { cobra.EnableCommandSorting = false } // they stand in the order of use
+
+// overview lists the commands, a group a line.
+func overview(root *cobra.Command) string {
+	var b strings.Builder
+	for _, g := range root.Groups() {
+		var names []string
+		for _, c := range root.Commands() {
+			if c.GroupID == g.ID {
+				names = append(names, c.Name())
+			}
+		}
+		fmt.Fprintf(&b, "  %-22s %s\n", g.Title, strings.Join(names, ", "))
+	}
+	return b.String()
 }
 
 // execute runs the command line and returns the exit code.

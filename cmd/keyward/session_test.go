@@ -13,7 +13,9 @@ func TestBegin(t *testing.T) {
 	s := newTerminal(t)
 	s.play(`
 		$ keyward
-		> To begin:\n\n  keyward init
+		> To begin:\n\n  keyward init(.|\n)*\n  Begin: +init\n  Secrets: +set, get, list, versions, policy, delete, import, export\n  Agents: +token, run
+		$ keyward --help
+		> Begin:\n  init .*\n\nSecrets:\n  set .*\n  get
 		$ keyward frobnicate
 		? 2
 		$ keyward list

@@ -36,7 +36,7 @@ func newTokenListCommand(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the tokens that have not expired",
-		Long:    "List shows the tokens that have not expired, those revoked too. It reads and checks the whole log.",
+		Long:    "List shows the tokens that have not expired, those revoked too. It reads and checks the whole log. Ids are short; --json has them whole.",
 		Example: "  keyward token list --json",
 		Args:    want(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,7 +69,7 @@ func (a *app) printTokens(tokens []vault.TokenState) error {
 		if j.MaxUses > 0 {
 			uses = strconv.Itoa(j.Uses) + "/" + strconv.Itoa(j.MaxUses)
 		}
-		rows = append(rows, []string{j.ID, state, j.Agent, j.Run, g.Scopes.String(), uses, when(j.Expires)})
+		rows = append(rows, []string{short(j.ID), state, j.Agent, j.Run, g.Scopes.String(), uses, when(j.Expires)})
 	}
 	return a.printTable(out, "ID STATE AGENT RUN SCOPES USES EXPIRES", rows)
 }
@@ -78,7 +78,7 @@ func newTokenRevokeCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "revoke ID",
 		Short:   "End a token and all that was narrowed from it",
-		Long:    "Revoke ends a token, and all that was narrowed from it, in every process before it returns. Token list and the log have the id.",
+		Long:    "Revoke ends a token, and all that was narrowed from it, in every process before it returns. Token list and the log have the id,\nof which the short form does as well.",
 		Example: "  keyward token revoke 00112233445566778899aabbccddeeff --reason leaked",
 		Args:    want(1, 1, "ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -91,6 +91,19 @@ func newTokenRevokeCommand(a *app) *cobra.Command {
 // revokeToken revokes first and looks then whether there is such a token, since the vault takes the id of one that it does not
 // know: it may have been narrowed elsewhere.
 func (a *app) revokeToken(ctx context.Context, c caller, id string) error {
+	if op, ok := c.(*vault.Operator); ok && shortID.MatchString(id) {
+		tokens, err := op.Tokens(ctx)
+		if err != nil {
+			return err
+		}
+		var all []string
+		for _, t := range tokens {
+			all = append(all, t.Link.ID)
+		}
+		if id, err = whole(id, all); err != nil {
+			return err
+		}
+	}
 	if err := c.Revoke(ctx, id, a.reason); err != nil {
 		return err
 	}
