@@ -33,13 +33,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// curl asks for a URL, behind an -H with one header. A server that does not listen yet is waited for.
+// curl asks for a URL, behind an -H @- for a header from the standard input. A server that does not listen yet is waited for.
 func curl(args []string) error {
 	req, err := http.NewRequestWithContext(context.Background(), "GET", args[len(args)-1], nil)
 	if err != nil {
 		return err
 	}
-	name, value, _ := strings.Cut(args[1], ": ")
+	header, err := io.ReadAll(os.Stdin)
+	if err != nil || args[0] != "-H" || args[1] != "@-" {
+		return fmt.Errorf("curl: %q: %w", args, err)
+	}
+	name, value, _ := strings.Cut(strings.TrimSpace(string(header)), ": ")
 	req.Header.Set(name, value)
 	resp, err := http.DefaultClient.Do(req)
 	for deadline := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(deadline); {
