@@ -173,8 +173,14 @@ func TestNextSteps(t *testing.T) {
 	}
 	s.play(`
 		$ keyward restore $DIR/half --store $DIR/half.d/vault.db
-		! this is no whole backup(.|\n)*use another copy\n$
+		! this is no whole backup(.|\n)*what it has left at .* is no vault: remove that(.|\n)*use another copy\n$
 		? 5
+		$ keyward restore $DIR/whole --store $DIR/half.d/vault.db
+		! or what a restore has left that did not end: remove that
+		? 1
+		$ keyward list --store $DIR/half.d/vault.db
+		! unfinished restore
+		? 1
 		$ keyward list
 		! none
 	`)

@@ -60,8 +60,8 @@ of the backup.
 With --accept-rollback, and a --reason, it accepts the vault that is there although it is older than it was, or has lost its head
 file: that is refused otherwise. Look first whether the newest state can be put back instead.
 
-A restore that failed early can be tried again. One that failed later, or was interrupted, leaves files at --store that are no
-vault: it says so then, and the next one refuses them; remove them and restore again.
+A restore that failed or was interrupted may have left files at --store that are no vault, which no command opens and the next
+restore refuses: remove them then. Without such it can be tried again at once.
 
 Either way nobody knows what was revoked since. So every token is dead then, every agent key and every operator's credential is
 revoked, and freezes stay.`,
@@ -103,6 +103,16 @@ func asBackup(ctx context.Context, r io.Reader) (io.Reader, error) {
 		return nil, usagef("this file is no backup: keyward backup -o FILE makes one")
 	}
 	return all, nil
+}
+
+// isLeft reports whether a restore that failed has left something in the store.
+func (a *app) isLeft(ctx context.Context, kind, path string) bool {
+	store, err := a.openStore(ctx, kind, path)
+	if err != nil {
+		return false
+	}
+	there, err := hasVault(ctx, store)
+	return errors.Join(err, store.Close()) == nil && there
 }
 
 // restore restores from the backup, or without one accepts what is there.
@@ -155,6 +165,9 @@ func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 	if err != nil {
 		if backup != nil && errors.Is(err, vault.ErrTampered) {
 			err = fmt.Errorf("%w: %w", errBackup, err)
+		}
+		if backup != nil && a.isLeft(ctx, kind, path) {
+			err = fmt.Errorf("%w\n  what it has left at %s is no vault: remove that before you restore again", err, path)
 		}
 		return err
 	}
