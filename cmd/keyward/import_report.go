@@ -32,8 +32,11 @@ func summary(results map[string]int) string {
 	return cmp.Or(strings.Join(parts, ", "), "no keys")
 }
 
-// tellHostless says which of the paths are not for HTTP yet, if the caller may know.
+// tellHostless says which of the paths are not for HTTP yet. A token is not told: to ask could be a refusal in the log.
 func (im importer) tellHostless(ctx context.Context, c caller, report []imported) {
+	if _, ok := c.(*vault.Operator); !ok {
+		return
+	}
 	items, err := c.List(ctx, vault.Request{Path: im.under + "/*", Reason: im.a.reason})
 	if err != nil {
 		return // all is imported

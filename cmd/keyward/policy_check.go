@@ -80,8 +80,10 @@ func (a *app) policyOf(ctx context.Context, c caller, path string) (p vault.Poli
 // warnOfPut warns of the policy that a put has left. Its flags are not all of that where there was one before.
 func (a *app) warnOfPut(ctx context.Context, c caller, it vault.Item) {
 	if len(troubles(it.Path, it.Policy)) > 0 {
-		if p, found, err := a.policyOf(ctx, c, it.Path); err == nil && found {
-			it.Policy = p
+		if op, ok := c.(*vault.Operator); ok { // for a token to ask would be one more refusal in the log
+			if p, found, err := a.policyOf(ctx, op, it.Path); err == nil && found {
+				it.Policy = p
+			}
 		}
 		a.warn(it.Path, it.Policy)
 	}

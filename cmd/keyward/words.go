@@ -56,7 +56,7 @@ func (a *app) ofAnother(path string) string {
 		}
 	}
 	if uid := os.Geteuid(); uid > 0 {
-		next += "; only if its content is yours: chown " + strconv.Itoa(uid) + " " + path
+		next += "; only if its content is yours: sudo chown " + strconv.Itoa(uid) + " " + path
 	}
 	return " belongs to " + owner + "\n  " + next
 }
