@@ -5,7 +5,7 @@
 //
 //	gateway, err := server.NewGateway(server.Config{Vault: v})
 //	api, err := server.NewAPI(server.Config{Vault: v})
-//	l, err := server.Listen(ctx, "127.0.0.1:7423", nil)
+//	l, err := server.Listen(ctx, "127.0.0.1:7423", server.Listening{})
 //	err = server.Serve(ctx, l, server.Route(map[string]http.Handler{"/use/": gateway, "/": api}), logger)
 //
 // Package server/compat serves the wire format of Agent Secret Store beside it, and agent/mcp the tools of an agent.

@@ -67,7 +67,7 @@ func serveChild(dir string) error {
 	if err != nil {
 		return err
 	}
-	l, err := server.Listen(ctx, "127.0.0.1:0", nil)
+	l, err := server.Listen(ctx, "127.0.0.1:0", server.Listening{})
 	if err != nil {
 		return err
 	}
