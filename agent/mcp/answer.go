@@ -72,7 +72,7 @@ func (w *answer) Write(b []byte) (int, error) {
 
 var turnedAway = map[int]string{
 	http.StatusUnauthorized:       "This server wants a live token of its vault: Authorization: Bearer kw_tok_…",
-	http.StatusForbidden:          "This server does not serve this host or origin.",
+	http.StatusForbidden:          front.NotServed,
 	http.StatusServiceUnavailable: "The vault cannot answer now.",
 }
 
