@@ -82,6 +82,7 @@ var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
+		w.Header().Set(ErrorHeader, "internal")
 		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"the answer cannot be written as JSON"}}`)
 	}
 	defer clear(body)
