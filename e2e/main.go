@@ -34,6 +34,7 @@ var groups = []kit.Group{
 	vendor.SDK,
 	vendor.MCP,
 	vendor.CLI,
+	vendor.Kill,
 }
 
 func main() {

@@ -98,13 +98,13 @@ type paced struct {
 func (p *paced) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.err != nil: // http.Transport reads once more behind the end; net/http may have closed the body by then
+	if p.err != nil { // http.Transport reads once more behind the end; net/http may have closed the body by then
 		return 0, p.err
-	case p.over.Load():
-		return 0, http.ErrBodyReadAfterClose
 	}
 	_ = p.control.SetReadDeadline(time.Now().Add(partWait)) // not every writer can
+	if p.over.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := p.ReadCloser.Read(b)
 	if p.err = err; err != nil { // from now on net/http reads to see whether the client has gone
 		_ = p.control.SetReadDeadline(time.Time{})
@@ -118,7 +118,9 @@ func (p *paced) Read(b []byte) (int, error) {
 // it what is behind the handler.
 func (p *paced) end() {
 	p.over.Store(true)
-	_ = p.control.SetReadDeadline(time.Unix(1, 0))
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	if !p.mu.TryLock() { // somebody reads. Where nobody does, a deadline would end the next request of the connection
+		_ = p.control.SetReadDeadline(time.Unix(1, 0))
+		p.mu.Lock()
+	}
+	p.mu.Unlock()
 }

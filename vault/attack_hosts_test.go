@@ -99,6 +99,7 @@ func TestAttackHosts(t *testing.T) {
 	for _, p := range []string{
 		"/v1/../admin", "/v1/..", "/..", "/v1/./x", "/v1/.", "/v1/%2e%2e/admin", "/v1/%2E%2E/", "/v1/.%2e/x", "/v1/%2e/x", "/v1/..%2fadmin", "/v1%2f..%2fadmin", "/v1/%2f", "/v1%2F", "/v1/%5c..%5cadmin", "/v1/..\\admin", "/v1\\x",
 		"/v1/%252e%252e/", "/v1/%25", "/v1/..;/admin", "/v1/..;a=b/admin", "/v1/.;/x", "/v1/%2e%2e;x/", "/v1/..%3b/x", "/v1/%00", "/v1/x%00", "/v1/%0a", "/v1/%0d%0aHost:evil", "/v1/%7f", "/v1/%", "/v1/%2", "/v1/%zz", "/v1?x", "/v1?", "/v1#x", "/v1/x?key=v",
+		"/v1/%E2%80%A4%E2%80%A4/admin", "/v1/%E2%80%A5/admin", "/v1/..%EF%BC%8Fadmin", "/v1/x%EF%BC%8Fadmin", "/v1/%EF%BC%8E%EF%BC%8E/admin", "/v1/x%EF%BC%85x", "/v1/x%EF%BC%BCx", "/v1/x%EF%B9%A8x",
 		"/v1/ x", "/v1/\u00e4", "/v1/\x01", "/v1/\xff", "/v1/" + strings.Repeat("x", 2<<10),
 	} {
 		bad("h/prefix", "GET", "https://api.example.com"+p)

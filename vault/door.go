@@ -118,7 +118,7 @@ type call struct {
 }
 
 // tries is how often a call is decided again because the rows it was decided on changed before the commit.
-const tries = 3
+const tries = 10
 
 var errAgain = errors.New("decided on rows that have changed")
 

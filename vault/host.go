@@ -133,6 +133,10 @@ func defaultPort(scheme string) int {
 	return 443
 }
 
+// likeSyntax are characters that a server which normalizes text (Unicode's NFKC) takes for dots, slashes, backslashes and percent
+// signs.
+const likeSyntax = "\u2024\u2025\u2026\ufe52\uff0e\uff0f\ufe68\uff3c\ufe6a\uff05"
+
 // isURLPath accepts an escaped URL path that no server can resolve to another one: no dot segments, no escaped slash,
 // dot, backslash or control character.
 func isURLPath(p string) bool {
@@ -155,6 +159,9 @@ func isURLPath(p string) bool {
 		if c < ' ' || c == 0x7f || c == '\\' || c == '%' {
 			return false
 		}
+	}
+	if strings.ContainsAny(plain, likeSyntax) {
+		return false
 	}
 	for segment := range strings.SplitSeq(plain[1:], "/") {
 		name, _, _ := strings.Cut(segment, ";") // some servers cut parameters off

@@ -54,7 +54,8 @@ func (s *Session) prove(ctx context.Context) *identity {
 	if s.remote {
 		prefix = prefixOp
 	}
-	if s.remote || strings.HasPrefix(text, prefixAgent) || strings.HasPrefix(text, prefixOp) {
+	// A token where an operator's credential belongs is no operator's, but its record says whose it is.
+	if s.remote && !strings.HasPrefix(text, prefixToken) || strings.HasPrefix(text, prefixAgent) || strings.HasPrefix(text, prefixOp) {
 		if b, err := decodeText(prefix, text); err != nil || len(b) != keyLen {
 			id.refused = badKey
 			return id
@@ -74,8 +75,11 @@ func (s *Session) prove(ctx context.Context) *identity {
 	}
 	id.claims = claims.clone()
 	id.ends = id.claims.expires(s.core().maxTTL)
-	if !id.claims.from(id.from) {
+	switch {
+	case !id.claims.from(id.from):
 		id.refused = badNetwork
+	case s.remote:
+		id.refused = badKey
 	}
 	return id
 }

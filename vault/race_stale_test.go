@@ -148,9 +148,9 @@ func TestStaleReplaced(t *testing.T) {
 	}
 }
 
-// TestStaleUnsettled: a path that changes before each of three commits is a conflict, and the record says so.
+// TestStaleUnsettled: a path that changes before each of ten commits is a conflict, and the record says so.
 func TestStaleUnsettled(t *testing.T) {
-	for _, changes := range []int{1, 2, 3, 7} {
+	for _, changes := range []int{1, 9, 10, 17} {
 		p := newPair(t, reader(5))
 		n := 0
 		p.tap.atUpdate(func(next func() error) error {
@@ -162,13 +162,13 @@ func TestStaleUnsettled(t *testing.T) {
 		})
 		value, version, err := getPath(p.s, bedPath)
 		p.tap.atUpdate(nil)
-		if changes < 3 {
+		if changes < 10 {
 			if err != nil || value != fmt.Sprint("again ", changes) || version != changes+1 {
 				t.Errorf("after %d changes: %q, %d, %v", changes, value, version, err)
 			}
 			continue
 		}
-		if !errors.Is(err, vault.ErrConflict) || value != "" || n != 3 {
+		if !errors.Is(err, vault.ErrConflict) || value != "" || n != 10 {
 			t.Errorf("after %d changes, %d of them seen: %q, %v", changes, n, value, err)
 		}
 		wantLast(t, p.a, audit.Filter{Op: "get", Agent: "researcher"}, audit.Denied, "unsettled")

@@ -20,7 +20,7 @@ var SDK = kit.Group{
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		if err := start(ctx, k, "sdk.cjs", "RESEARCHER="+researcher, "FLOOD="+flood); err != nil {
+		if _, err := start(ctx, k, "sdk.cjs", "RESEARCHER="+researcher, "FLOOD="+flood); err != nil {
 			return err
 		}
 		return k.Expect(ctx, map[string]int{
@@ -50,7 +50,7 @@ var MCP = kit.Group{
 		if err != nil {
 			return err
 		}
-		if err := start(ctx, k, "mcp.cjs", "RESEARCHER="+key); err != nil {
+		if _, err := start(ctx, k, "mcp.cjs", "RESEARCHER="+key); err != nil {
 			return err
 		}
 		return k.Expect(ctx, map[string]int{
@@ -71,7 +71,7 @@ var CLI = kit.Group{
 		if err != nil {
 			return err
 		}
-		if err := start(ctx, k, "cli.cjs", "ALICE="+alice); err != nil {
+		if _, err := start(ctx, k, "cli.cjs", "ALICE="+alice); err != nil {
 			return err
 		}
 		return k.Expect(ctx, map[string]int{

@@ -66,23 +66,22 @@ func modules(ctx context.Context) (string, error) {
 }
 
 // start runs a script with what it is told, and what all of them are.
-func start(ctx context.Context, k *kit.Kit, script string, env ...string) error {
+func start(ctx context.Context, k *kit.Kit, script string, env ...string) (*kit.Worker, error) {
 	dir, err := modules(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sources := map[string][]byte{}
 	for _, name := range []string{script, "kit.cjs"} {
 		if sources[name], err = files.ReadFile(name); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	_, err = k.Start(ctx, kit.Command{
+	return k.Start(ctx, kit.Command{
 		Name: script, Args: []string{node, script}, Files: sources, Env: append(env, "NODE_PATH="+dir, "URL="+k.URL),
 	})
-	return err
 }

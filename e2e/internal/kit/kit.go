@@ -27,6 +27,7 @@ type Kit struct {
 	dir     string // of the group; the vault in it is closed to other users
 	workers []*Worker
 	server  *exec.Cmd
+	flags   []string // of keyward serve
 }
 
 // repository returns the folder that the whole workspace is in.
@@ -109,6 +110,7 @@ func (k *Kit) Token(ctx context.Context, agent string, scopes ...string) (string
 
 // serve starts keyward serve, and returns when it accepts connections.
 func (k *Kit) serve(ctx context.Context, flags []string) error {
+	k.flags = flags
 	k.server = exec.CommandContext(ctx, k.Binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	k.server.Env = k.Env()
 	k.server.Cancel = func() error { return k.server.Process.Signal(syscall.SIGTERM) }
@@ -129,6 +131,15 @@ func (k *Kit) serve(ctx context.Context, flags []string) error {
 		fmt.Fprintln(os.Stderr, lines.Text())
 	}
 	return errors.Join(errors.New("keyward serve did not begin to listen"), k.server.Wait())
+}
+
+// ServerPID is the process id of keyward serve.
+func (k *Kit) ServerPID() int { return k.server.Process.Pid }
+
+// Restart starts keyward serve again, at another URL, once a worker has killed it.
+func (k *Kit) Restart(ctx context.Context) error {
+	_ = k.server.Wait() // it was killed
+	return k.serve(ctx, k.flags)
 }
 
 // close ends what the group has started.

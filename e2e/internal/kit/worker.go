@@ -86,6 +86,9 @@ func (k *Kit) Start(ctx context.Context, c Command) (*Worker, error) {
 	return w, nil
 }
 
+// Output is what the program has written to its standard output.
+func (w *Worker) Output() string { return w.out }
+
 // until returns what r has before the line.
 func until(r io.Reader, line string) (string, error) {
 	var b strings.Builder
