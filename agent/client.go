@@ -27,6 +27,9 @@ const (
 // Package net/http tells package log what an upstream sends unasked after an answer. So that this is masked too, let
 // slog.SetDefault have a handler that Redactor().Handler returned; with several agents, nested handlers of all of them.
 //
+// Package net/http may send a GET, HEAD or OPTIONS, or what has an Idempotency-Key, again on another connection, to the same place,
+// if one that was kept from before closes without an answer: that is one pass, and one record.
+//
 // A credential that the request carries already in the same place, as SDKs put one there, is replaced.
 func (a *Agent) Client(path, reason string) *http.Client {
 	return a.client(egress.Use{

@@ -18,7 +18,8 @@ func (a *Agent) getSecret() *Tool {
 	return &Tool{
 		agent: a,
 		kind:  "get_secret",
-		description: "Reveals the value of a secret that you may read. Every call is recorded with your reason. Do not repeat the value in a message. " +
+		description: "Reveals the value of a secret that you may read. Where you may only use it this is refused: http_request applies it for you. " +
+			"Every call is recorded with your reason. Do not repeat the value in a message. " +
 			`Input: {"path": "production/search/api-key", "reason": "why you need it"}.`,
 		schema: json.RawMessage(`{"type":"object","properties":{` + pathSchema + `,` + reasonSchema + `},"required":["path"],"additionalProperties":false}`),
 		run: func(ctx context.Context, call, input string) (string, error) {

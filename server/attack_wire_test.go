@@ -33,7 +33,7 @@ func (b bed) serve(t testing.TB, change func(*server.Config)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := server.Listen(context.Background(), "127.0.0.1:0", nil)
+	l, err := server.Listen(context.Background(), "127.0.0.1:0", server.Listening{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@
 //
 //	gateway, err := server.NewGateway(server.Config{Vault: v})
 //	api, err := server.NewAPI(server.Config{Vault: v})
-//	l, err := server.Listen(ctx, "127.0.0.1:7423", nil)
+//	l, err := server.Listen(ctx, "127.0.0.1:7423", server.Listening{})
 //	err = server.Serve(ctx, l, server.Route(map[string]http.Handler{"/use/": gateway, "/": api}), logger)
 //
 // Package server/compat serves the wire format of Agent Secret Store beside it, and agent/mcp the tools of an agent.
@@ -32,10 +32,15 @@
 // are its headers and trailers; encodings that could not be are not asked for, nor are parts of an answer. A redirect within the
 // host leads back here and is decided anew; to another place it is answered with 502, since the caller would take its token
 // there. Interim answers (1xx) are not passed on, and upgrades of the connection are refused. Each part of a body must come, and
-// each part of an answer be taken, within a minute.
+// each part of an answer be taken, within a minute. As with agent.Client, one record may stand for a request that was sent again,
+// to the same place, when a connection that was kept from before closed without an answer.
 //
 // What the gateway itself answers is JSON: {"error":{"code":…,"message":…}}, with 401 for a token that is not valid, 403 for what
-// it may not do, 502 and 504 for what an upstream did not.
+// it may not do, 502 and 504 for what an upstream did not. 403 is also for a host at an address that the policy does not allow,
+// which stands in the log as granted: the door let it pass, and the connection was not made.
+//
+// Such an answer has the header Keyward-Error, with the code: unauthorized, denied, upstream, or one of those below. So has an error
+// of the API. The header is never an upstream's: the gateway removes it there.
 //
 // # The API
 //

@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -69,5 +70,33 @@ func TestMadeElsewhere(t *testing.T) {
 	api.ServeHTTP(w, r)
 	if w.Code != 200 {
 		t.Errorf("the token: %d %s", w.Code, w.Body)
+	}
+}
+
+// asked is a body that nobody is to read.
+type asked struct{ t *testing.T }
+
+func (a asked) Read([]byte) (int, error) {
+	a.t.Error("the body of a stranger was read")
+	return 0, io.EOF
+}
+
+// Whatever looks like a credential and is none is refused before its body is read, and recorded.
+func TestMadeUp(t *testing.T) {
+	b := newBed(t, nil)
+	api, err := server.NewAPI(server.Config{Vault: b.Vault})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bearer := range []string{"kw_agent_x", "kw_op_x", "kw_tok_x", "x"} {
+		r := httptest.NewRequest("POST", "http://localhost/api/v1/put", asked{t})
+		r.Header.Set("Authorization", "Bearer "+bearer)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		before := b.last(t).Seq
+		api.ServeHTTP(w, r)
+		if now := b.last(t); w.Code != 401 || now.Seq != before+1 || now.Outcome != "denied" {
+			t.Errorf("%s: %d %s, recorded as %+v", bearer, w.Code, w.Body, now)
+		}
 	}
 }

@@ -135,7 +135,7 @@ func rewrite(out *http.Request, rest, host string) {
 	}
 	out.URL, out.Host = u, ""
 	for name := range out.Header {
-		if strings.HasPrefix(name, "Keyward-") {
+		if strings.HasPrefix(name, "Keyward-") || strings.HasPrefix(name, "X-Forwarded-") { // what a proxy in front of this has added
 			delete(out.Header, name)
 		}
 	}
@@ -157,6 +157,7 @@ type trip struct {
 // answer begins an answer, which may be before the body of the request has ended. net/http would then read that first, or, told not
 // to, take what is left of it for the next request: so there is none.
 func (t *trip) answer(resp *http.Response) error {
+	resp.Header.Del(front.ErrorHeader) // it would look like ours
 	if t.asked.ProtoMajor == 1 && t.asked.ContentLength != 0 && !t.body.ended.Load() {
 		_ = t.body.control.EnableFullDuplex()
 		t.w.Header().Set("Connection", "close")
@@ -204,7 +205,8 @@ func (t *trip) back(base *url.URL, location string) (string, error) {
 
 var errElsewhere = errors.New("the upstream redirects to another place, where the token of the caller has no business")
 
-// fail answers what went wrong: the door's refusals with their status, all that an upstream did as 502.
+// fail answers what went wrong: the door's refusals with their status, all that an upstream did as 502. An address that the policy
+// does not allow stays so: clients send a request again that got 502.
 func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var upstream *egress.Error
 	no := front.StatusOf(err)
@@ -213,6 +215,8 @@ func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 		no = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the body of the request broke off, or came too slowly"}
 	case errors.Is(err, errElsewhere), errors.Is(err, egress.ErrUnfit):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: err.Error()}
+	case errors.Is(err, egress.ErrAddress):
+		no = &front.Refusal{Status: http.StatusForbidden, Code: "denied", Message: egress.ErrAddress.Error()}
 	case errors.As(err, &upstream) && !errors.Is(err, vault.ErrInvalid):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: upstream.Error()}
 		if upstream.Timeout() {

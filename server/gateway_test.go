@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/vault"
 )
 
 func TestGateway(t *testing.T) {
@@ -65,7 +67,7 @@ func TestGatewayRefuses(t *testing.T) {
 	} {
 		before := b.last(t).Seq
 		resp, text := b.send(t, "GET", c.place, "", c.fields...)
-		if resp.StatusCode != c.status || !strings.Contains(text, `{"error":{"code":`) {
+		if resp.StatusCode != c.status || !strings.Contains(text, `{"error":{"code":"`+resp.Header.Get("Keyward-Error")+`"`) {
 			t.Errorf("%s: %d %s", c.name, resp.StatusCode, text)
 		}
 		if r := b.last(t); r.Seq != before+1 || r.Outcome != audit.Denied || r.Cause != c.cause {
@@ -112,6 +114,72 @@ func TestGatewayRedirects(t *testing.T) {
 		resp, _ := b.send(t, "POST", "/use/"+path+"/~/v1/a", "", "Authorization: Bearer "+tok)
 		if got := resp.Header.Get("Location"); resp.StatusCode != 201 || got != c.want {
 			t.Errorf("created at %s: %d %q", c.location, resp.StatusCode, got)
+		}
+	}
+}
+
+// Whose an answer is: an upstream cannot say that it is ours.
+func TestKeywardError(t *testing.T) {
+	b := newBed(t, nil)
+	b.upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("keyward-error", "unauthorized")
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	auth := "Authorization: Bearer " + b.token(t, "secrets:*:production/*")
+	const use = "/use/" + path + "/~/v1"
+	for _, c := range []struct {
+		name, place, body string
+		fields            []string
+		status            int
+		code              string
+	}{
+		{"an upstream's 401", use, "", []string{auth}, 401, ""},
+		{"ours", use, "", nil, 401, "unauthorized"},
+		{"another host", use, "", []string{auth, "Keyward-Host: evil.example"}, 403, "denied"},
+		{"the API", "/api/v1/get", `{"path":"production/none"}`, []string{auth, "Content-Type: application/json"}, 404, "not_found"},
+		{"the API, granted", "/api/v1/claims", `{}`, []string{auth, "Content-Type: application/json"}, 200, ""},
+		{"nowhere", "/api/v1/none", `{}`, []string{auth}, 404, "not_found"},
+	} {
+		resp, text := b.send(t, "POST", c.place, c.body, c.fields...)
+		if got := resp.Header.Values("Keyward-Error"); resp.StatusCode != c.status || strings.Join(got, " ") != c.code {
+			t.Errorf("%s: %d %q %s", c.name, resp.StatusCode, got, text)
+		}
+	}
+}
+
+// An address that the policy does not allow is nothing that a client should try again. The door let the use pass, and says so.
+func TestGatewayAddress(t *testing.T) {
+	b := newBed(t, nil)
+	to := b.upstream(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
+	if err := b.op.SetPolicy(t.Context(), path, vault.Policy{Hosts: []string{to}, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	resp, text := b.send(t, "GET", "/use/"+path+"/~/v1", "", "Authorization: Bearer "+b.token(t, "secrets:use:production/*"))
+	if resp.StatusCode != 403 || resp.Header.Get("Keyward-Error") != "denied" || !strings.Contains(text, "Policy.Networks") || strings.Contains(text, "127.0.0.1") {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+	if r := b.last(t); r.Op != "use" || r.Outcome != audit.Granted {
+		t.Errorf("recorded as %+v", r)
+	}
+}
+
+// What a reverse proxy in front has added goes no further; the same from a caller that spells it for another server is refused.
+func TestGatewayForwarded(t *testing.T) {
+	b := newBed(t, nil)
+	b.upstream(t, func(_ http.ResponseWriter, r *http.Request) {
+		for name := range r.Header {
+			if strings.Contains(strings.ToLower(name), "forwarded") {
+				t.Errorf("%s was sent on", name)
+			}
+		}
+	})
+	auth := "Authorization: Bearer " + b.token(t, "secrets:use:production/*")
+	for name, want := range map[string]int{
+		"X-Forwarded-For": 200, "X-Forwarded-Host": 200, "X-Forwarded-Proto": 200, "X-Forwarded-Port": 200, "X-Forwarded-Prefix": 200,
+		"x-forwarded-uri": 200, "Forwarded": 200, "X-Original-Uri": 400, "X_Forwarded_Host": 400,
+	} {
+		if resp, text := b.send(t, "GET", "/use/"+path+"/~/v1", "", auth, name+": x"); resp.StatusCode != want {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 		}
 	}
 }

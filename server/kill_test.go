@@ -67,7 +67,7 @@ func serveChild(dir string) error {
 	if err != nil {
 		return err
 	}
-	l, err := server.Listen(ctx, "127.0.0.1:0", nil)
+	l, err := server.Listen(ctx, "127.0.0.1:0", server.Listening{})
 	if err != nil {
 		return err
 	}
@@ -104,33 +104,76 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		recorded, n := map[string]string{}, 0
-		for r, err := range v.Log().Records(ctx, audit.Filter{Outcome: audit.Granted, Agent: "researcher"}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Call != "" {
-				n++
-				recorded[r.Call] = r.Op
-			}
-		}
-		for call, op := range got {
-			if recorded[call] != op {
-				t.Errorf("round %d: %s %s was answered and is recorded as %q", round, op, call, recorded[call])
-			}
-		}
-		if err := v.Log().Verify(ctx); err != nil {
-			t.Error(err)
-		}
-		all, err := v.Operator("test").Tokens(ctx)
-		if err != nil || len(all) != 1 || all[0].Uses != n {
-			t.Errorf("%d recorded, counted: %+v, %v", n, all, err)
+		wrong, n := against(ctx, t, v, got)
+		for _, text := range wrong {
+			t.Errorf("round %d: %s", round, text)
 		}
 		if err := v.Close(); err != nil {
 			t.Error(err)
 		}
 		if round == *killRounds-1 {
 			t.Logf("%d rounds: %d answered, %d recorded", *killRounds, len(got), n)
+		}
+	}
+}
+
+// against holds what was answered against the log: calls, and with what op. It returns what does not fit, and how many calls are
+// recorded.
+func against(ctx context.Context, t *testing.T, v *vault.Vault, answered map[string]string) (wrong []string, n int) {
+	t.Helper()
+	recorded := map[string]string{}
+	for r, err := range v.Log().Records(ctx, audit.Filter{Outcome: audit.Granted, Agent: "researcher"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Call != "" {
+			n++
+			recorded[r.Call] = r.Op
+		}
+	}
+	for call, op := range answered {
+		if recorded[call] != op {
+			wrong = append(wrong, fmt.Sprintf("%s %s was answered and is recorded as %q", op, call, recorded[call]))
+		}
+	}
+	if err := v.Log().Verify(ctx); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	all, err := v.Operator("test").Tokens(ctx)
+	if err != nil || len(all) != 1 || all[0].Uses != n {
+		wrong = append(wrong, fmt.Sprintf("%d recorded, counted: %+v, %v", n, all, err))
+	}
+	return wrong, n
+}
+
+// What TestKill looks for it would find: an answer without a record, and one that is recorded as another.
+func TestKillWouldFind(t *testing.T) {
+	b := newBed(t, nil)
+	s, err := b.op.Issue(t.Context(), vault.Grant{Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Hour, MaxUses: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(call string) {
+		body := `{"path":"` + path + `","call":"` + call + `"}`
+		resp, text := b.send(t, "POST", "/api/v1/get", body, "Authorization: Bearer "+s.Token().Reveal(), "Content-Type: application/json")
+		if resp.StatusCode != 200 {
+			t.Fatal(text)
+		}
+	}
+	read("1")
+	read("2")
+	for _, c := range []struct {
+		answered map[string]string
+		want     string
+	}{
+		{map[string]string{"1": "get", "2": "get"}, ""},
+		{map[string]string{"1": "get"}, ""}, // recorded, and the answer was lost
+		{map[string]string{"1": "get", "2": "get", "3": "get"}, `get 3 was answered and is recorded as ""`},
+		{map[string]string{"1": "get", "2": "use"}, `use 2 was answered and is recorded as "get"`},
+	} {
+		wrong, n := against(t.Context(), t, b.Vault, c.answered)
+		if strings.Join(wrong, "; ") != c.want || n != 2 {
+			t.Errorf("%v: %q, %d recorded", c.answered, wrong, n)
 		}
 	}
 }

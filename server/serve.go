@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,82 +11,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/keyward-go/keyward/internal/front"
-	"github.com/keyward-go/keyward/vault"
 )
 
 const (
 	shutdownWait = 10 * time.Second
 	maxHeader    = 64 << 10
 )
-
-// Listen opens addr: a host and port, as in "127.0.0.1:7423" or "localhost:0", or a Unix socket, as in "unix:/run/keyward.sock",
-// which gets mode 0600 and replaces a socket that nobody listens on. An address that others can reach is vault.ErrInvalid unless
-// conf is there: tokens are not for the open network.
-func Listen(ctx context.Context, addr string, conf *tls.Config) (net.Listener, error) {
-	var lc net.ListenConfig
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return listenUnix(ctx, &lc, path)
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w: address: host:port, or unix:/path", vault.ErrInvalid)
-	}
-	a, err := netip.ParseAddr(host)
-	if local := host == "localhost" || err == nil && a.Unmap().IsLoopback(); !local && conf == nil {
-		return nil, fmt.Errorf("server: %w: %s can be reached from outside: give a certificate, or listen on 127.0.0.1 or a Unix socket", vault.ErrInvalid, addr)
-	}
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	if conf != nil {
-		l = tls.NewListener(l, conf)
-	}
-	return l, nil
-}
-
-func listenUnix(ctx context.Context, lc *net.ListenConfig, path string) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("server: %w: another process listens on %s", vault.ErrConflict, path)
-	}
-	if fi, err := os.Lstat(path); err == nil && fi.Mode().Type() == os.ModeSocket {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("server: %w", err)
-		}
-	}
-	own, err := os.MkdirTemp(dirOf(path), ".keyward-") // nobody connects before the mode is right
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	defer os.RemoveAll(own)
-	l, err := lc.Listen(ctx, "unix", own+"/s")
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	if err = os.Chmod(own+"/s", 0o600); err == nil {
-		err = os.Rename(own+"/s", path)
-	}
-	if err != nil {
-		l.Close()
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	return l, nil
-}
-
-func dirOf(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i+1]
-	}
-	return "."
-}
 
 // Serve serves h on l until ctx ends, then lets requests under way finish for 10 s, ends those that have not, and returns nil. A
 // header must be there within 10 s and have at most 64 KiB; a connection may be idle for 2 minutes, and a client take a minute

@@ -70,17 +70,15 @@ func (w *answer) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-var turnedAway = map[int]string{
-	http.StatusUnauthorized:       "This server wants a live token of its vault: Authorization: Bearer kw_tok_…",
-	http.StatusForbidden:          "This server does not serve this host or origin.",
-	http.StatusServiceUnavailable: "The vault cannot answer now.",
+var turnedAway = map[int]struct{ code, text string }{
+	http.StatusUnauthorized:       {"unauthorized", "This server wants a live token of its vault: Authorization: Bearer kw_tok_…"},
+	http.StatusForbidden:          {"denied", front.NotServed},
+	http.StatusServiceUnavailable: {"unavailable", "The vault cannot answer now."},
 }
 
 // turnAway answers with a constant text.
-func turnAway(w http.ResponseWriter, r *http.Request, code int) {
-	front.Seal(w.Header())
-	if code == http.StatusUnauthorized {
-		front.Challenge(w.Header(), r)
-	}
-	http.Error(w, turnedAway[code], code)
+func turnAway(w http.ResponseWriter, r *http.Request, status int) {
+	no := turnedAway[status]
+	(&front.Refusal{Status: status, Code: no.code}).Head(w.Header(), r)
+	http.Error(w, no.text, status)
 }

@@ -14,8 +14,9 @@
 // tools by URL. A client that puts several connections into one executor prefixes their names itself.
 //
 // Over HTTP every agent is shown the same tools in the same order, whatever its grant is good for: some clients keep the list
-// for minutes, for all agents that call the same URL. What a grant is not good for is refused at the call, and recorded.
-// Config.Tools leaves kinds out for everyone. NewServer shows what the grant is good for.
+// for minutes, for all agents that call the same URL. So a token that may only use is shown get_secret too. What a grant is not
+// good for is refused at the call, and recorded. Config.Tools leaves kinds out for everyone. NewServer shows what the grant is good
+// for.
 //
 // Some clients (CrewAI) also keep answers by tool and arguments, for all agents: switch that off.
 //

@@ -105,9 +105,18 @@ func (k *known) forget(w who) {
 var errRecorded = errors.New("recorded")
 
 // admit returns the visit of whoever holds the bearer. The vault proves each request; at the first one of a token, and when its
-// time is over, it is asked whether the token lives.
+// time is over, it is asked whether the token lives. What it cannot prove, the door is asked about, which records it.
 func (h *handler) admit(ctx context.Context, s *vault.Session, bearer string, from netip.Addr) (*visit, error) {
 	claims, err := s.Claims(ctx)
+	if errors.Is(err, vault.ErrDeadToken) { // another process may have rotated the keys, or made this one: the door finds out
+		switch _, err = s.Get(ctx, vault.Request{}); {
+		case errors.Is(err, vault.ErrDeadToken):
+			return nil, errRecorded
+		case err != nil && !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid):
+			return nil, fmt.Errorf("mcp: %w", err)
+		}
+		claims, err = s.Claims(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

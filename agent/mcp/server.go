@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
+	"sync"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -30,7 +32,7 @@ func newServer(a *agent.Agent, tools []*agent.Tool, log *slog.Logger) *sdk.Serve
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := sdk.NewServer(&sdk.Implementation{Name: "keyward", Version: "0"}, &sdk.ServerOptions{
+	s := sdk.NewServer(&sdk.Implementation{Name: "keyward", Version: version()}, &sdk.ServerOptions{
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}},
 		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.TTLMs, c.CacheScope = 0, "private" },
 	})
@@ -55,6 +57,18 @@ func newServer(a *agent.Agent, tools []*agent.Tool, log *slog.Logger) *sdk.Serve
 	}
 	return s
 }
+
+// version is that of the module, as the program was built with it.
+var version = sync.OnceValue(func() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == "github.com/keyward-go/keyward/agent/mcp" && m.Version != "" && m.Version != "(devel)" {
+				return m.Version
+			}
+		}
+	}
+	return "devel"
+})
 
 // Stdio returns the transport of a process whose client started it. From then on os.Stdout is the standard error of the
 // process, so that nothing but the protocol gets to the client.

@@ -49,6 +49,10 @@ func TestServer(t *testing.T) {
 		t.Errorf("capabilities %s, %v", caps, err)
 	}
 
+	if is := c.InitializeResult().ServerInfo; is.Name != "keyward" || is.Version != "devel" && !strings.HasPrefix(is.Version, "v") {
+		t.Errorf("it says that it is %+v", is)
+	}
+
 	got, isError := ask(t, c, "http_request", args{"path": search, "url": url + "/x?q=go", "reason": "to search"})
 	if want := `{"status":200,"content_type":"text/plain; charset=utf-8","body":"you sent Bearer [redacted]"}`; got != want || isError {
 		t.Errorf("%s, %v", got, isError)

@@ -7,12 +7,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +32,8 @@ type serveFlags struct {
 	rate                  float64
 	burst                 int
 	compat                bool
+	socketMode            string
+	socketGroup           string
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -43,9 +47,10 @@ func newServeCommand(a *app) *cobra.Command {
   /api/v1/…       reads, writes, issues tokens, reads the log; /api/v1/openapi.json describes it
   /mcp            the tools of an agent, over MCP
 
-It listens on this machine only, unless there is a certificate. Other commands may use the vault meanwhile, if it is SQLite.`,
+It listens on this machine only, unless there is a certificate. A Unix socket is for your own user, unless --socket-mode and
+--socket-group let others in. Other commands may use the vault meanwhile, if it is SQLite.`,
 		Example: `  keyward serve
-  keyward serve --listen unix:/run/keyward/keyward.sock
+  keyward serve --listen unix:/run/keyward/keyward.sock --socket-mode 0660 --socket-group workers
   keyward serve --listen 0.0.0.0:7423 --tls-cert cert.pem --tls-key key.pem --host vault.example.com`,
 		Args: want(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,6 +59,8 @@ It listens on this machine only, unless there is a certificate. Other commands m
 		},
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:7423", "`ADDRESS`: host:port, or unix:/path")
+	c.Flags().StringVar(&f.socketMode, "socket-mode", "", "the `MODE` of a Unix socket (else 0600)")
+	c.Flags().StringVar(&f.socketGroup, "socket-group", "", "its group, by `NAME` or number (else yours)")
 	c.Flags().StringSliceVar(&f.hosts, "host", nil, "a `NAME` by which clients call (else localhost, 127.0.0.1 and ::1)")
 	c.Flags().StringSliceVar(&f.origins, "origin", nil, "an `ORIGIN` whose web pages may call, as https://console.example.com")
 	c.Flags().StringSliceVar(&f.proxies, "proxy", nil, "a `NETWORK` of reverse proxies whose X-Forwarded-For is believed")
@@ -72,20 +79,27 @@ func (a *app) serve(ctx context.Context, v *vault.Vault, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	var conf *tls.Config
+	how := server.Listening{Group: f.socketGroup}
+	if f.socketMode != "" {
+		mode, err := strconv.ParseUint(f.socketMode, 8, 9)
+		if err != nil || mode == 0 {
+			return usagef("--socket-mode: permissions in octal, as 0660")
+		}
+		how.Mode = fs.FileMode(mode)
+	}
 	if f.cert != "" {
 		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 		if err != nil {
 			return err
 		}
-		conf = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		how.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	l, err := server.Listen(ctx, f.listen, conf)
+	l, err := server.Listen(ctx, f.listen, how)
 	if err != nil {
 		return err
 	}
 	debug.FreeOSMemory() // what opening took, which is most of what there is
-	a.printf("keyward: listening on %s", where(l, conf != nil))
+	a.printf("keyward: listening on %s", where(l, how.TLS != nil))
 	return server.Serve(ctx, l, h, a.faults())
 }
 

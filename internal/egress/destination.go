@@ -30,8 +30,12 @@ func destination(req *http.Request) (to, method string) {
 	return told.String(), method
 }
 
-// overrides are headers that have some upstreams take a request for one with another method or path.
-var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+// overrides are headers that have some upstreams take a request for one with another method, host or path.
+var overrides = []string{
+	"x-http-method-override", "x-http-method", "x-method-override", "x-original-method",
+	"x-original-url", "x-original-uri", "x-rewrite-url", "x-envoy-original-path", "x-waws-unencoded-url",
+	"x-forwarded-host", "x-forwarded-prefix", "x-forwarded-uri",
+}
 
 // hasAny reports whether h has one of names, in any spelling.
 func hasAny(h http.Header, names []string) bool {

@@ -73,6 +73,21 @@ func TestRefusedByForm(t *testing.T) {
 	}
 }
 
+// Each header that has some upstream take a request for another one is refused, in any spelling.
+func TestOverrides(t *testing.T) {
+	for _, name := range []string{
+		"X-HTTP-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Method", "X-Original-Url", "X-Original-Uri",
+		"X-Rewrite-Url", "X-Envoy-Original-Path", "X-Waws-Unencoded-Url", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Uri",
+	} {
+		for _, name := range []string{name, strings.ToLower(name), strings.ReplaceAll(name, "-", "_")} {
+			req := &http.Request{URL: &url.URL{Scheme: "https", Host: "example.com", Path: "/v1"}, Header: http.Header{name: {"x"}}}
+			if to, _ := destination(req); to != refused {
+				t.Errorf("%s: the door is told %s", name, to)
+			}
+		}
+	}
+}
+
 type closing struct{ is bool }
 
 func (c *closing) Read([]byte) (int, error) { return 0, io.EOF }

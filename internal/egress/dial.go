@@ -80,7 +80,7 @@ func (p *Pool) transport(networks []netip.Prefix) *http.Transport {
 	dialer.ControlContext = func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || !strings.HasPrefix(network, "tcp") || !allowed(to.Addr(), networks) {
-			return errAddress
+			return ErrAddress
 		}
 		return nil
 	}

@@ -59,7 +59,7 @@ func TestResolvedAddresses(t *testing.T) {
 		}, c.networks, c.answer)
 		_, _, err := get(t, b.client(), url)
 		var wrong *Error
-		if c.ok && err != nil || !c.ok && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), errAddress.Error())) {
+		if c.ok && err != nil || !c.ok && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), ErrAddress.Error())) {
 			t.Errorf("%s within %v: %v", c.answer, c.networks, err)
 		}
 		if r := b.one(t); r.Outcome != audit.Granted || "https://"+r.Host != url {
@@ -91,7 +91,7 @@ func TestRebinding(t *testing.T) {
 			next()
 			_, _, err = get(t, b.client(), url)
 		}
-		if err == nil || !strings.Contains(err.Error(), errAddress.Error()) || hits != 1 {
+		if err == nil || !strings.Contains(err.Error(), ErrAddress.Error()) || hits != 1 {
 			t.Errorf("redirect %v: %v, %d hits", redirect, err, hits)
 		}
 		if n := len(b.all(t)); n != 2 {

@@ -62,8 +62,12 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.
 func (t transport) CloseIdleConnections() { t.engine.CloseIdle() }
 
-// Do sends one request: one pass through the door. A URL that is a path alone is at the one host of the policy. Like a transport it follows no redirect, closes the body of req in any case,
-// and changes nothing else of req. Errors: those of vault.Session.Use, *Error for all that went wrong behind the door.
+// Do sends one request: one pass through the door. A URL that is a path alone is at the one host of the policy. Like a transport
+// it follows no redirect, closes the body of req in any case, and changes nothing else of req. Errors: those of vault.Session.Use,
+// *Error for all that went wrong behind the door.
+//
+// What one pass allowed package net/http may send again, to the same place: on another connection, if one that was kept from before
+// closes without an answer, and the request is a GET, HEAD or OPTIONS or has an Idempotency-Key.
 func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 	sent := false
 	defer func() {

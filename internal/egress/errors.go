@@ -15,17 +15,19 @@ import (
 
 var (
 	errSlow     = errors.New("the upstream sent no header in time")
-	errAddress  = errors.New("the address is not one that the policy of the path allows: public ones, or those of Policy.Networks")
 	errSwitched = errors.New("the upstream wants to switch protocols, which no request asked for")
 	errStatus   = errors.New("the status of the answer is none")
 	errEncoding = errors.New("the answer is encoded in a way that cannot be masked")
 
+	// ErrAddress is in the error of a request that was not sent, since its host resolves to an address that the policy does not allow.
+	ErrAddress = errors.New("the address is not one that the policy of the path allows: public ones, or those of Policy.Networks")
 	// ErrTooLong is in the error of an answer that is longer than its limit.
 	ErrTooLong = errors.New("the answer is longer than its limit")
 )
 
 // Error is what went wrong behind the door: the request was allowed, and recorded, and had no usable answer. Its text
-// is masked, since errors quote what upstreams send. It wraps nothing but vault.ErrInvalid, ErrTooLong and the errors of contexts.
+// is masked, since errors quote what upstreams send. It wraps nothing but vault.ErrInvalid, ErrAddress, ErrTooLong and the errors of
+// contexts.
 type Error struct {
 	text    string
 	timeout bool
@@ -44,7 +46,7 @@ func hide(err error, mask *redact.Redactor) error {
 	out := &Error{text: "egress: " + masked(err.Error(), mask)}
 	var net interface{ Timeout() bool }
 	out.timeout = errors.Is(err, errSlow) || errors.As(err, &net) && net.Timeout()
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded, vault.ErrInvalid, ErrTooLong} {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, vault.ErrInvalid, ErrAddress, ErrTooLong} {
 		if errors.Is(err, known) {
 			out.is = append(out.is, known)
 		}

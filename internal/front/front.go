@@ -61,8 +61,8 @@ type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
 	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
-	// Proven: the bearer is a token of this vault, alive or not, or looks like a key: one that another process has made is not known
-	// here before the vault is asked for something. Admit finds out.
+	// Proven: the bearer is of this vault, alive or not. Admit finds out, without the store: what another process has made since is
+	// not known here before the vault is asked for something, as Stranger does.
 	Proven bool
 }
 
@@ -80,7 +80,10 @@ type Refusal struct {
 	RetryAfter int // seconds; zero: it says nothing
 }
 
-var notServed = &Refusal{http.StatusForbidden, "denied", "this server does not serve this host or origin", 0}
+// NotServed is what is said of a host or origin that a front does not serve.
+const NotServed = "this server does not serve this host or origin: name it in Config.Hosts or Origins, or with serve --host or --origin"
+
+var notServed = &Refusal{http.StatusForbidden, "denied", NotServed, 0}
 
 // Admit returns who sends r, or why it is not looked at: it is for another host, bears nothing, or is one too many. The first two
 // are recorded.
@@ -92,13 +95,13 @@ func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
 	case bearer == "":
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
-	who, proven := principal(r.Context(), c, f.From(r))
-	c.Proven = proven || c.IsOp || strings.HasPrefix(bearer, "kw_agent_")
+	var who string
+	who, c.Proven = principal(r.Context(), c, f.From(r))
 	return c, f.limits.take(who)
 }
 
 // Stranger has the vault look at a bearer that is not proven, and write down that it is refused. It returns nil if the vault knows the
-// bearer by now: another process may have rotated the keys.
+// bearer by now: another process may have made the key, or rotated those of tokens.
 func (f *Front) Stranger(r *http.Request, c Caller) *Refusal {
 	if err := f.ask(r, c); errors.Is(err, vault.ErrDeadToken) {
 		return StatusOf(vault.ErrDeadToken)

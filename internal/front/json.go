@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -20,8 +22,8 @@ import (
 const bodyWait = 30 * time.Second
 
 // ReadJSON reads the body of r, one JSON object of at most limit bytes, into v. There is one reading of it: duplicate and unknown
-// keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error quotes nothing of
-// it.
+// keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error names the keys that
+// there are, and quotes nothing of the body.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
 	return readJSON(w, r, limit, v, json.WithUnmarshalers(noNull))
 }
@@ -57,13 +59,42 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts .
 	}
 	defer clear(body)
 	if err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...); err != nil {
-		where := ""
-		if e := (*json.SemanticError)(nil); errors.As(err, &e) {
-			where = fmt.Sprintf(" at byte %d", e.ByteOffset)
-		}
-		return StatusOf(fmt.Errorf("%w: the body is not one JSON object with the keys of this operation, each once and spelled as documented%s", vault.ErrInvalid, where))
+		return StatusOf(fmt.Errorf("%w: %s", vault.ErrInvalid, wrong(err, reflect.TypeOf(v).Elem())))
 	}
 	return nil
+}
+
+// wrong says what is wrong with a body for a t, and which keys there are.
+func wrong(err error, t reflect.Type) string {
+	what := "the body is not one JSON object with the keys of this operation, each once and spelled as documented"
+	if e := (*json.SemanticError)(nil); errors.As(err, &e) {
+		if e.Err == json.ErrUnknownName && e.GoType != nil && e.GoType.Kind() == reflect.Struct { // of the body, or of an object in it
+			what, t = "unknown key", e.GoType
+		}
+		what += fmt.Sprintf(" at byte %d", e.ByteOffset)
+	}
+	keys := keysOf(t)
+	if len(keys) == 0 {
+		return what + "; there are none"
+	}
+	return what + "; the keys are " + strings.Join(keys, ", ")
+}
+
+// keysOf returns the keys of an object that is read into a t.
+func keysOf(t reflect.Type) (keys []string) {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for f := range t.Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case key == "" && f.Anonymous:
+			keys = append(keys, keysOf(f.Type)...)
+		case key != "" && key != "-":
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func tooLong(limit int64) *Refusal {
@@ -82,6 +113,7 @@ var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ any) error {
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
+		w.Header().Set(ErrorHeader, "internal")
 		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"the answer cannot be written as JSON"}}`)
 	}
 	defer clear(body)

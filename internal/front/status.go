@@ -45,9 +45,13 @@ func StatusOf(err error) *Refusal {
 	return &Refusal{http.StatusInternalServerError, "internal", "the vault could not answer; its log of faults says why", 0}
 }
 
+// ErrorHeader tells an answer of a front itself from one that it passes on: it holds the code of a Refusal.
+const ErrorHeader = "Keyward-Error"
+
 // Head sets the headers that go with r. The caller writes the status and a body.
 func (r *Refusal) Head(h http.Header, req *http.Request) {
 	Seal(h)
+	h.Set(ErrorHeader, r.Code)
 	if r.Status == http.StatusUnauthorized {
 		Challenge(h, req)
 	}

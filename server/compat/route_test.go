@@ -59,7 +59,7 @@ func TestPaths(t *testing.T) {
 		{all, "HEAD", "/v1/secrets/staging/db", "", 405, "", "get denied invalid"},
 		{all, "POST", "/v1/secrets/staging/db", "{}", 405, "made with GET or PUT or PATCH or DELETE", "get denied invalid"},
 		{all, "GET", "/v1/secrets", "", 400, "?namespace=", "get denied invalid"},
-		{"nobody", "GET", "/v1/health", "", 200, `"status":"ok"`, ""},
+		{"nobody", "GET", "/v1/health", "", 200, `{"status":"ok","version":"1","service":"keyward"}`, ""},
 		{"nobody", "GET", "/v1/nothing", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 	})
 }

@@ -74,7 +74,7 @@ func TestWrite(t *testing.T) {
 		{"alice", "GET", "/v1/secrets/production/ssh", "", 200, `"access_tier":"critical"`, "get production/ssh override:tier"},
 		// Refused before the vault is asked.
 		{writer, "PUT", "/v1/secrets/production/x", `{"value":"v","value":"w"}`, 400, `"code":"VALIDATION_ERROR"`, "get denied invalid"},
-		{writer, "PUT", "/v1/secrets/production/x", `{"value":"v","Secret_Type":"custom"}`, 400, `each once and spelled as documented`, "get denied invalid"},
+		{writer, "PUT", "/v1/secrets/production/x", `{"value":"v","Secret_Type":"custom"}`, 400, `unknown key`, "get denied invalid"},
 		{writer, "PUT", "/v1/secrets/production/x", `{"secret_type":"custom"}`, 400, `value is missing`, "get denied invalid"},
 		{writer, "PUT", "/v1/secrets/production/x", sdk("v", "custom", "standard", `{"n":1}`), 400, `every value is a string`, "get denied invalid"},
 		{writer, "PUT", "/v1/secrets/production/x", sdk("v", "payment", "standard", "null"), 400, `type is`, "put denied invalid"},

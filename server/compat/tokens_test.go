@@ -76,7 +76,7 @@ func TestTokens(t *testing.T) {
 		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"],"scope":"secrets:read:production/x"}`, 400, `one of the two`, "get denied not_for_this_credential"},
 		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"],"ip_allowlist":["here"]}`, 400, `ip_allowlist`, "get denied not_for_this_credential"},
 		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"],"max_uses":null}`, 400, `spelled as documented`, "get denied not_for_this_credential"},
-		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"],"agent":"boss"}`, 400, `spelled as documented`, "get denied not_for_this_credential"},
+		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"],"agent":"boss"}`, 400, `unknown key`, "get denied not_for_this_credential"},
 		{"stranger", "POST", "/v1/tokens", `{"scopes":["secrets:read:production/*"]}`, 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 	})
 }
