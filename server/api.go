@@ -73,18 +73,24 @@ func answering[In, Out any](name, about, by string, limit int64, f func(context.
 			a.Turn(r, c, no).Write(w, r)
 			return
 		}
+		if b, ok := any(&in).(called); ok {
+			b.call(c.ID)
+		}
 		out, err := f(r.Context(), c, in)
 		if u := (unrecorded{}); errors.As(err, &u) {
 			a.Turn(r, c, front.StatusOf(err)).Write(w, r)
 			return
 		}
 		if err != nil {
-			a.fail(w, r, name, err)
+			a.fail(w, r, c, name, err)
 			return
 		}
 		front.WriteJSON(w, http.StatusOK, out)
 	}}
 }
+
+// called is a body that has the id of a call: that of the request, if it says none.
+type called interface{ call(id string) }
 
 type api struct {
 	*front.Front
@@ -126,7 +132,7 @@ func isRead(r *http.Request) bool {
 }
 
 func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
-	c, no := a.Admit(r, front.Bearer(r))
+	c, no := a.Admit(w, r, front.Bearer(r))
 	if no == nil && !c.Proven {
 		no = a.Stranger(r, c) // whatever one sends is not read
 	}
@@ -152,10 +158,10 @@ var (
 	notReady    = &front.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the vault is closed"}
 )
 
-func (a *api) fail(w http.ResponseWriter, r *http.Request, name string, err error) {
+func (a *api) fail(w http.ResponseWriter, r *http.Request, c front.Caller, name string, err error) {
 	no := front.StatusOf(err)
 	if no.Status >= http.StatusInternalServerError {
-		a.Log.Error("an operation failed", "operation", name, "cause", err)
+		a.Log.Error("an operation failed", "operation", name, "request", c.ID, "cause", err)
 	}
 	no.Write(w, r)
 }

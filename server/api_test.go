@@ -3,6 +3,8 @@
 package server_test
 
 import (
+	"cmp"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -30,6 +32,32 @@ func TestAPI(t *testing.T) {
 		resp, text := b.send(t, "POST", "/api/v1/"+c.op, c.body, "Authorization: Bearer "+tok, "Content-Type: application/json")
 		if resp.StatusCode != c.status || !strings.Contains(text, c.want) {
 			t.Errorf("%s %s: %d %s", c.op, c.body, resp.StatusCode, text)
+		}
+	}
+}
+
+// The id of a request is in its answer, and in its record unless the caller names a call.
+func TestRequestIDs(t *testing.T) {
+	b := newBed(t, nil)
+	b.upstream(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Keyward-Request-Id", "the upstream's") })
+	auth := "Authorization: Bearer " + b.token(t, "secrets:*:production/*")
+	seen := map[string]bool{}
+	for _, c := range []struct{ method, place, body, call string }{
+		{"POST", "/api/v1/get", `{"path":"` + path + `"}`, ""},
+		{"POST", "/api/v1/get", `{"path":"` + path + `","call":"call-7"}`, "call-7"},
+		{"POST", "/api/v1/list", `{"pattern":"*"}`, ""},
+		{"POST", "/api/v1/get", `not JSON`, ""},
+		{"GET", "/use/" + path + "/~/v1", "", ""},
+		{"GET", "/use/" + path + "/~/v1/../x", "", ""},
+	} {
+		resp, _ := b.send(t, c.method, c.place, c.body, auth, "Content-Type: application/json")
+		ids := resp.Header.Values("Keyward-Request-Id")
+		if len(ids) != 1 || len(ids[0]) < 20 || seen[ids[0]] {
+			t.Fatalf("%+v: %q", c, ids)
+		}
+		seen[ids[0]] = true
+		if want := cmp.Or(c.call, ids[0]); b.last(t).Call != want && b.last(t).Cause != "invalid" { // of what is malformed a record says nothing
+			t.Errorf("%+v: recorded as %+v, not with %q", c, b.last(t), want)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httputil"
@@ -33,7 +34,7 @@ type gateway struct {
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bearer, one := runToken(r.Header)
-	caller, no := g.Admit(r, bearer)
+	caller, no := g.Admit(w, r, bearer)
 	if no == nil && !one {
 		no = g.Turn(r, caller, twoTokens)
 	}
@@ -55,7 +56,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	engine := egress.New(caller.Session, g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{
-			Path: path, Reason: r.Header.Get("Keyward-Reason"), Call: r.Header.Get("Keyward-Call"),
+			Path: path, Reason: r.Header.Get("Keyward-Reason"), Call: cmp.Or(r.Header.Get("Keyward-Call"), caller.ID),
 			Limits: egress.Limits{Header: headerWait},
 		}),
 		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p.Out, rest, r.Header.Get("Keyward-Host")) },

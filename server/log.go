@@ -137,7 +137,7 @@ var exporting = operation{
 		}
 		log, err := c.Operator.Log(r.Context(), in.Reason)
 		if err != nil {
-			a.fail(w, r, "export", err)
+			a.fail(w, r, c, "export", err)
 			return
 		}
 		front.Seal(w.Header())

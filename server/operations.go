@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -106,6 +107,8 @@ type secretRequest struct {
 	Metadata map[string]string `json:"metadata,omitzero" about:"More for the record: 32 keys and 4 KiB at most, in the clear."`
 }
 
+func (r *secretRequest) call(id string) { r.Call = cmp.Or(r.Call, id) }
+
 func (r secretRequest) request() vault.Request {
 	return vault.Request{Path: r.Path, Version: r.Version, Reason: r.Reason, Call: r.Call, Metadata: r.Metadata}
 }
@@ -198,7 +201,10 @@ func remove(ctx context.Context, c caller, in secretRequest) (done, error) {
 type pattern struct {
 	Pattern string `json:"pattern" about:"As in a scope: a path, or one with a last segment *, which stands for one or more."`
 	Reason  string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
+	Call    string `json:"call,omitzero" about:"The tool call or request that it belongs to, for the record: 128 bytes at most."`
 }
+
+func (p *pattern) call(id string) { p.Call = cmp.Or(p.Call, id) }
 
 type items struct {
 	Items []item `json:"items" about:"In the order of their paths."`
@@ -213,7 +219,7 @@ func itemsOf(all []vault.Item) items {
 }
 
 func list(ctx context.Context, c caller, in pattern) (items, error) {
-	all, err := c.List(ctx, vault.Request{Path: in.Pattern, Reason: in.Reason})
+	all, err := c.List(ctx, vault.Request{Path: in.Pattern, Reason: in.Reason, Call: in.Call})
 	return itemsOf(all), err
 }
 

@@ -26,7 +26,11 @@ type trip struct {
 // answer begins an answer, which may be before the body of the request has ended. net/http would then read that first, or, told not
 // to, take what is left of it for the next request: so there is none.
 func (t *trip) answer(resp *http.Response) error {
-	resp.Header.Del(front.ErrorHeader) // it would look like ours
+	for name := range resp.Header {
+		if strings.HasPrefix(name, "Keyward-") { // it would look like ours
+			delete(resp.Header, name)
+		}
+	}
 	if t.asked.ProtoMajor == 1 && t.asked.ContentLength != 0 && !t.body.ended.Load() {
 		_ = t.body.control.EnableFullDuplex()
 		t.w.Header().Set("Connection", "close")

@@ -3,6 +3,7 @@
 package front
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,11 +57,15 @@ func New(cfg Config) (*Front, error) {
 	return &Front{guard, cfg.Log, cfg.Vault, NewLimits(cfg.Rate, cfg.Burst)}, nil
 }
 
+// IDHeader is the header of an answer with the id of its request.
+const IDHeader = "Keyward-Request-Id"
+
 // Caller is who sends a request: the vault as its bearer sees it.
 type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
 	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
+	ID       string          // of the request: in its answer, and in its records as the call unless the caller names one
 	// Proven: the bearer is of this vault, alive or not. Admit finds out, without the store: what another process has made since is
 	// not known here before the vault is asked for something, as Stranger does.
 	Proven bool
@@ -87,8 +92,10 @@ var notServed = &Refusal{http.StatusForbidden, "denied", NotServed, 0}
 
 // Admit returns who sends r, or why it is not looked at: it is for another host, bears nothing, or is one too many. The first two
 // are recorded.
-func (f *Front) Admit(r *http.Request, bearer string) (Caller, *Refusal) {
+func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Caller, *Refusal) {
 	c := f.Caller(r, bearer)
+	c.ID = rand.Text()
+	w.Header().Set(IDHeader, c.ID)
 	switch {
 	case !f.Serves(r):
 		return c, f.Turn(r, c, notServed)

@@ -65,7 +65,7 @@ func TestLimits(t *testing.T) {
 		if c.from != "" {
 			r.RemoteAddr = c.from
 		}
-		_, no := f.Admit(r, c.bearer)
+		_, no := f.Admit(httptest.NewRecorder(), r, c.bearer)
 		if (no == nil) != c.admitted || no != nil && (no.Status != 429 || no.RetryAfter < 1) {
 			t.Errorf("%s: %+v", c.name, no)
 		}

@@ -42,7 +42,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.health(w, r)
 		return
 	}
-	c, no := h.Admit(r, front.Bearer(r))
+	c, no := h.Admit(w, r, front.Bearer(r))
 	if no != nil {
 		write(w, r, no)
 		return
@@ -86,7 +86,7 @@ func (q *request) refusal(err error) *front.Refusal {
 	}
 	no := front.StatusOf(err)
 	if no.Status >= http.StatusInternalServerError {
-		q.Log.Error("a call failed", "method", q.Method, "cause", err)
+		q.Log.Error("a call failed", "method", q.Method, "request", q.by.ID, "cause", err)
 	}
 	return no
 }

@@ -47,7 +47,7 @@ func (q *request) read() (any, error) {
 }
 
 func (q *request) get(path string, version int) (any, error) {
-	it, err := q.session().Get(q.Context(), vault.Request{Path: path, Version: version})
+	it, err := q.session().Get(q.Context(), vault.Request{Path: path, Version: version, Call: q.by.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (q *request) get(path string, version int) (any, error) {
 }
 
 func (q *request) list(namespace string) (list, error) {
-	all, err := q.session().List(q.Context(), vault.Request{Path: namespace + "/*"})
+	all, err := q.session().List(q.Context(), vault.Request{Path: namespace + "/*", Call: q.by.ID})
 	return listOf(namespace, all), err
 }
 
@@ -104,7 +104,7 @@ type namespace struct {
 
 // namespaces lists those that have a secret which the bearer may list.
 func (q *request) namespaces() (any, error) {
-	all, err := q.session().List(q.Context(), vault.Request{Path: "*"})
+	all, err := q.session().List(q.Context(), vault.Request{Path: "*", Call: q.by.ID})
 	if err != nil {
 		return nil, err
 	}

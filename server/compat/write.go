@@ -91,7 +91,7 @@ func (q *request) stored(it vault.Item) (any, error) {
 }
 
 func (q *request) remove() (any, error) {
-	return nil, q.session().Delete(q.Context(), vault.Request{Path: q.path()})
+	return nil, q.session().Delete(q.Context(), vault.Request{Path: q.path(), Call: q.by.ID})
 }
 
 var noValue = problem{&front.Refusal{Status: http.StatusBadRequest, Code: "invalid",
