@@ -220,6 +220,9 @@ func CanonURL(method, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if d.host == "" { // a path at the one host of a policy
+		return d.path, nil
+	}
 	return fmt.Sprintf("%s://%s%s", d.scheme, d, d.path), nil
 }
 
