@@ -4,6 +4,7 @@ package front
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,8 @@ type Front struct {
 	Log    *slog.Logger // never nil
 	vault  Vault
 	limits *Limits
+
+	sessions *sessions
 }
 
 // New returns a Front. Errors: vault.ErrInvalid.
@@ -54,7 +57,7 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Front{guard, cfg.Log, cfg.Vault, NewLimits(cfg.Rate, cfg.Burst)}, nil
+	return &Front{guard, cfg.Log, cfg.Vault, NewLimits(cfg.Rate, cfg.Burst), newSessions()}, nil
 }
 
 // IDHeader is the header of an answer with the id of its request.
@@ -69,12 +72,19 @@ type Caller struct {
 	// Proven: the bearer is of this vault, alive or not. Admit finds out, without the store: what another process has made since is
 	// not known here before the vault is asked for something, as Stranger does.
 	Proven bool
+
+	holder holder
 }
 
 // Caller returns who sends r with this bearer. Nothing is looked up.
 func (f *Front) Caller(r *http.Request, bearer string) Caller {
 	tok, from := vault.NewToken(bearer), f.From(r)
-	return Caller{Session: f.vault.Session(tok, from), Operator: f.vault.Remote(tok, from), IsOp: strings.HasPrefix(bearer, "kw_op_")}
+	c := Caller{Operator: f.vault.Remote(tok, from), IsOp: strings.HasPrefix(bearer, "kw_op_"), holder: holder{sha256.Sum256([]byte(bearer)), from}}
+	var kept bool
+	if c.Session, kept = f.sessions.get(c.holder); !kept {
+		c.Session = f.vault.Session(tok, from)
+	}
+	return c
 }
 
 // Refusal is what a front itself answers: the vault was not asked for anything.
@@ -103,7 +113,10 @@ func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Ca
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
 	var who string
-	who, c.Proven = principal(r.Context(), c, f.From(r))
+	who, c.Proven = principal(r.Context(), c, c.holder.from)
+	if c.Proven && !c.IsOp {
+		f.sessions.keep(c.holder, c.Session)
+	}
 	return c, f.limits.take(who)
 }
 
