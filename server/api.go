@@ -27,18 +27,6 @@ const apiPrefix = "/api/v1/"
 //go:embed openapi.json
 var openAPI []byte
 
-// caller is what a *vault.Session and a *vault.Operator have in common.
-type caller interface {
-	Get(context.Context, vault.Request) (vault.Item, error)
-	Put(context.Context, vault.Item) (int, error)
-	Delete(context.Context, vault.Request) error
-	List(context.Context, vault.Request) ([]vault.Item, error)
-	Versions(context.Context, vault.Request) ([]vault.Item, error)
-	Issue(context.Context, vault.Grant) (*vault.Session, error)
-	Revoke(ctx context.Context, id, reason string) error
-	Claims(context.Context) (vault.Claims, error)
-}
-
 // operation is one place of the API: POST /api/v1/{name}, JSON in and out.
 type operation struct {
 	name    string
@@ -50,12 +38,9 @@ type operation struct {
 }
 
 // forCaller is an operation that tokens, agent keys or operators may ask for; which, the door says.
-func forCaller[In, Out any](name, about string, limit int64, f func(context.Context, caller, In) (Out, error)) operation {
+func forCaller[In, Out any](name, about string, limit int64, f func(context.Context, front.Door, In) (Out, error)) operation {
 	return answering(name, about, "token, agent key or operator", limit, func(ctx context.Context, c front.Caller, in In) (Out, error) {
-		if c.IsOp {
-			return f(ctx, c.Operator, in)
-		}
-		return f(ctx, c.Session, in)
+		return f(ctx, c.Door(), in)
 	})
 }
 
@@ -77,12 +62,8 @@ func answering[In, Out any](name, about, by string, limit int64, f func(context.
 			b.call(c.ID)
 		}
 		out, err := f(r.Context(), c, in)
-		if u := (unrecorded{}); errors.As(err, &u) {
-			a.Turn(r, c, front.StatusOf(err)).Write(w, r)
-			return
-		}
 		if err != nil {
-			a.fail(w, r, c, name, err)
+			a.Refused(r, c, err).Write(w, r)
 			return
 		}
 		front.WriteJSON(w, http.StatusOK, out)
@@ -100,7 +81,7 @@ type api struct {
 // NewAPI returns the handler of /api/v1/, /healthz and /readyz. Its operations are described in openapi.json, which it serves.
 // Errors: vault.ErrInvalid.
 func NewAPI(cfg Config) (http.Handler, error) {
-	f, err := cfg.front()
+	f, err := front.New(front.Config(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -158,14 +139,6 @@ var (
 	notReady    = &front.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the vault is closed"}
 )
 
-func (a *api) fail(w http.ResponseWriter, r *http.Request, c front.Caller, name string, err error) {
-	no := front.StatusOf(err)
-	if no.Status >= http.StatusInternalServerError {
-		a.Log.Error("an operation failed", "operation", name, "request", c.ID, "cause", err)
-	}
-	no.Write(w, r)
-}
-
 type status struct {
 	Status string `json:"status"`
 }
@@ -179,19 +152,10 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	front.WriteJSON(w, http.StatusOK, status{"ready"})
 }
 
-// unrecorded is a refusal that the vault has not written down.
-type unrecorded struct{ error }
-
-func (u unrecorded) Unwrap() error { return u.error }
-
-func badly(format string, args ...any) error {
-	return unrecorded{fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...)}
-}
-
 // seconds is a duration in a body.
 func seconds(n int64) (time.Duration, error) {
 	if n < 0 || n > int64(366*24*time.Hour/time.Second) {
-		return 0, badly("ttl_seconds: 0 to a year's")
+		return 0, front.Badly("ttl_seconds: 0 to a year's")
 	}
 	return time.Duration(n) * time.Second, nil
 }

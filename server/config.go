@@ -8,7 +8,6 @@ import (
 	"net/netip"
 
 	"github.com/keyward-go/keyward/internal/front"
-	"github.com/keyward-go/keyward/vault"
 )
 
 // Config says what a front serves, and to whom. The fields but Vault may be zero.
@@ -35,14 +34,5 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Vault is what a front needs of a vault: a *vault.Vault.
-type Vault interface {
-	Session(tok vault.Token, from netip.Addr) *vault.Session
-	Remote(cred vault.Token, from netip.Addr) *vault.Operator
-}
-
-func (c Config) front() (*front.Front, error) {
-	return front.New(front.Config{
-		Vault: c.Vault, Hosts: c.Hosts, Origins: c.Origins, Proxies: c.Proxies, Rate: c.Rate, Burst: c.Burst, Log: c.Log,
-	})
-}
+// Vault is what a front needs of a vault: the methods Session and Remote. A *vault.Vault has them.
+type Vault = front.Vault

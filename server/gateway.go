@@ -19,7 +19,7 @@ const headerWait = 10 * time.Minute
 // NewGateway returns the handler of /use/{path}/~/{rest}, which sends a request on with the credential of path applied. Mount it
 // at "/use/" without http.ServeMux cleaning the path, as Route does. Errors: vault.ErrInvalid.
 func NewGateway(cfg Config) (http.Handler, error) {
-	f, err := cfg.front()
+	f, err := front.New(front.Config(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

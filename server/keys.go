@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -39,10 +40,10 @@ type links struct {
 	Links []link `json:"links" about:"The oldest first. What the token may do is what every link allows."`
 }
 
-func claims(ctx context.Context, c caller, _ nothing) (links, error) {
+func claims(ctx context.Context, c front.Door, _ nothing) (links, error) {
 	all, err := c.Claims(ctx)
 	if err != nil {
-		return links{}, unrecorded{err}
+		return links{}, front.StatusOf(err)
 	}
 	out := links{make([]link, 0, len(all))}
 	for _, l := range all {
@@ -91,7 +92,7 @@ func createKey(ctx context.Context, o *vault.Operator, in newKey) (credential, e
 		return credential{}, err
 	}
 	if k.Expires, err = time.Parse(time.RFC3339, in.Expires); err != nil {
-		return credential{}, badly("expires: a time as RFC 3339 has it")
+		return credential{}, front.Badly("expires: a time as RFC 3339 has it")
 	}
 	id, tok, err := o.NewKey(ctx, k, in.Reason)
 	if err != nil {

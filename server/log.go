@@ -52,14 +52,14 @@ func records(ctx context.Context, o *vault.Operator, in filter) (out page, err e
 			continue
 		}
 		if *limit.to, err = time.Parse(time.RFC3339, limit.text); err != nil {
-			return out, badly("from and to: times as RFC 3339 has them")
+			return out, front.Badly("from and to: times as RFC 3339 has them")
 		}
 	}
 	if in.Limit == 0 {
 		in.Limit = maxRecords
 	}
 	if in.Limit < 0 || in.Limit > maxRecords || in.Since < 0 {
-		return out, badly("limit: 1 to %d; since: a number of a record", maxRecords)
+		return out, front.Badly("limit: 1 to %d; since: a number of a record", maxRecords)
 	}
 	log, err := o.Log(ctx, in.Reason)
 	if err != nil {
@@ -137,7 +137,7 @@ var exporting = operation{
 		}
 		log, err := c.Operator.Log(r.Context(), in.Reason)
 		if err != nil {
-			a.fail(w, r, c, "export", err)
+			a.Refused(r, c, err).Write(w, r)
 			return
 		}
 		front.Seal(w.Header())

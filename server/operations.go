@@ -9,6 +9,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -57,7 +58,7 @@ func (g grant) grant() (out vault.Grant, err error) {
 	}
 	if len(g.Scopes) > 0 {
 		if out.Scopes, err = scope.Parse(g.Scopes...); err != nil {
-			return out, badly("%w", err)
+			return out, front.Badly("%w", err)
 		}
 	}
 	out.Networks, err = prefixes(g.Networks)
@@ -71,7 +72,7 @@ type issued struct {
 	Expires string `json:"expires" about:"When it ends: RFC 3339."`
 }
 
-func issue(ctx context.Context, c caller, in grant) (out issued, err error) {
+func issue(ctx context.Context, c front.Door, in grant) (out issued, err error) {
 	g, err := in.grant()
 	if err != nil {
 		return out, err
@@ -153,7 +154,7 @@ func itemOf(it vault.Item) item {
 	return item{Path: it.Path, Version: it.Version, Policy: policyOf(it.Policy), Metadata: it.Metadata, Created: stamp(it.Created), Reason: it.Reason}
 }
 
-func get(ctx context.Context, c caller, in secretRequest) (out revealed, err error) {
+func get(ctx context.Context, c front.Door, in secretRequest) (out revealed, err error) {
 	it, err := c.Get(ctx, in.request())
 	if err != nil {
 		return out, err
@@ -165,9 +166,9 @@ func get(ctx context.Context, c caller, in secretRequest) (out revealed, err err
 	return out, nil
 }
 
-func put(ctx context.Context, c caller, in newItem) (out stored, err error) {
+func put(ctx context.Context, c front.Door, in newItem) (out stored, err error) {
 	if in.Value == nil { // an empty one is a value too
-		return out, badly("value is missing")
+		return out, front.Badly("value is missing")
 	}
 	it := vault.Item{Path: in.Path, Version: in.Version, Metadata: in.Metadata, Reason: in.Reason}
 	value := *in.Value
@@ -182,7 +183,7 @@ func put(ctx context.Context, c caller, in newItem) (out stored, err error) {
 		err = errors.New("unknown")
 	}
 	if err != nil {
-		return out, badly("encoding: none, or base64 of the value")
+		return out, front.Badly("encoding: none, or base64 of the value")
 	}
 	if it.Policy, err = in.Policy.policy(); err != nil {
 		return out, err
@@ -194,7 +195,7 @@ func put(ctx context.Context, c caller, in newItem) (out stored, err error) {
 
 type done struct{}
 
-func remove(ctx context.Context, c caller, in secretRequest) (done, error) {
+func remove(ctx context.Context, c front.Door, in secretRequest) (done, error) {
 	return done{}, c.Delete(ctx, in.request())
 }
 
@@ -218,12 +219,12 @@ func itemsOf(all []vault.Item) items {
 	return out
 }
 
-func list(ctx context.Context, c caller, in pattern) (items, error) {
+func list(ctx context.Context, c front.Door, in pattern) (items, error) {
 	all, err := c.List(ctx, vault.Request{Path: in.Pattern, Reason: in.Reason, Call: in.Call})
 	return itemsOf(all), err
 }
 
-func versions(ctx context.Context, c caller, in secretRequest) (items, error) {
+func versions(ctx context.Context, c front.Door, in secretRequest) (items, error) {
 	all, err := c.Versions(ctx, in.request())
 	return itemsOf(all), err
 }
@@ -233,6 +234,6 @@ type target struct {
 	Reason string `json:"reason,omitzero" about:"Why, for the record: 1 KiB at most."`
 }
 
-func revoke(ctx context.Context, c caller, in target) (done, error) {
+func revoke(ctx context.Context, c front.Door, in target) (done, error) {
 	return done{}, c.Revoke(ctx, in.ID, in.Reason)
 }

@@ -21,9 +21,9 @@ const (
 	maxPrincipals = 4096
 )
 
-// Limits bound what each principal asks: a grant with all that was narrowed from it, a key, or the network of a caller without
+// limits bound what each principal asks: a grant with all that was narrowed from it, a key, or the network of a caller without
 // either.
-type Limits struct {
+type limits struct {
 	rate  rate.Limit
 	burst int
 
@@ -31,9 +31,9 @@ type Limits struct {
 	lru *simplelru.LRU[string, *rate.Limiter]
 }
 
-// NewLimits returns limits of r requests a second and b at once; zero: 100 and 200.
-func NewLimits(r float64, b int) *Limits {
-	l := &Limits{rate: perSecond, burst: burst}
+// newLimits returns limits of r requests a second and b at once; zero: 100 and 200.
+func newLimits(r float64, b int) *limits {
+	l := &limits{rate: perSecond, burst: burst}
 	if r > 0 {
 		l.rate = rate.Limit(r)
 	}
@@ -44,13 +44,8 @@ func NewLimits(r float64, b int) *Limits {
 	return l
 }
 
-// Take counts a request of c, or says why not.
-func (l *Limits) Take(ctx context.Context, c Caller, from netip.Addr) *Refusal {
-	who, _ := principal(ctx, c, from)
-	return l.take(who)
-}
-
-func (l *Limits) take(who string) *Refusal {
+// take counts a request, or says why not.
+func (l *limits) take(who string) *Refusal {
 	l.mu.Lock()
 	limiter, ok := l.lru.Get(who)
 	if !ok {
@@ -69,11 +64,7 @@ func (l *Limits) take(who string) *Refusal {
 
 // principal names who asks, and whether the vault proves the bearer; it is not asked whether that still lives.
 func principal(ctx context.Context, c Caller, from netip.Addr) (who string, proven bool) {
-	ask := c.Session.Claims
-	if c.IsOp {
-		ask = c.Operator.Claims
-	}
-	claims, err := ask(ctx)
+	claims, err := c.Door().Claims(ctx)
 	if err == nil && len(claims) > 0 {
 		first := 0
 		if strings.HasPrefix(claims[0].ID, "key:") && len(claims) > 1 { // a token that was issued with an agent key

@@ -43,8 +43,8 @@ func TestKeptSessions(t *testing.T) {
 		t.Errorf("%v, kept %v, for another address %v", err, first == again, first == other)
 	}
 	forged, err := ask(bearer[:len(bearer)-9]+"AAAAAAAAA", "10.0.0.1:1")
-	if !errors.Is(err, vault.ErrDeadToken) || f.sessions.lru.Len() != 2 {
-		t.Errorf("forged: %v; %d are kept", err, f.sessions.lru.Len())
+	if !errors.Is(err, vault.ErrDeadToken) || f.sessions.Len() != 2 {
+		t.Errorf("forged: %v; %d are kept", err, f.sessions.Len())
 	}
 	if forged == first {
 		t.Error("a forged token has the session of another")

@@ -5,11 +5,33 @@ package front
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
 	"github.com/keyward-go/keyward/vault"
 )
+
+// Refusal is what a front itself answers: the vault was not asked for anything.
+type Refusal struct {
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter int // seconds; zero: it says nothing
+}
+
+// Error makes it an error, for what finds out before the vault is asked.
+func (r *Refusal) Error() string { return r.Message }
+
+// Badly is the Refusal of a request that is malformed before the vault sees it.
+func Badly(format string, args ...any) *Refusal {
+	return StatusOf(fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...))
+}
+
+// NotServed is what is said of a host or origin that a front does not serve.
+const NotServed = "this server does not serve this host or origin: name it in Config.Hosts or Origins, or with serve --host or --origin"
+
+var notServed = &Refusal{http.StatusForbidden, "denied", NotServed, 0}
 
 // statuses are the errors of a vault as HTTP has them, the special before the general.
 var statuses = []struct {

@@ -123,5 +123,5 @@ func (q *request) revokeAgent() (any, error) {
 	case 1:
 		return nil, q.by.Operator.Revoke(q.Context(), found[0].ID, "")
 	}
-	return nil, problem{&front.Refusal{Status: http.StatusConflict, Code: "conflict", Message: fmt.Sprintf("%d agents have this name: say the id", len(found))}}
+	return nil, &front.Refusal{Status: http.StatusConflict, Code: "conflict", Message: fmt.Sprintf("%d agents have this name: say the id", len(found))}
 }

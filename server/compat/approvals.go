@@ -28,8 +28,8 @@ func (q *request) decideApproval() (any, error) {
 }
 
 func (q *request) ownApproval() (any, error) {
-	if _, err := q.session().Claims(q.Context()); err != nil {
-		return nil, problem{front.StatusOf(err)}
+	if _, err := q.by.Door().Claims(q.Context()); err != nil {
+		return nil, front.StatusOf(err)
 	}
 	return nil, nothing(noApproval)
 }

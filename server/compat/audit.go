@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/keyward-go/keyward/audit"
+	"github.com/keyward-go/keyward/internal/front"
 )
 
 // Events of a page: as many as the CLI asks for if it says nothing, and at most.
@@ -114,12 +115,12 @@ func (q *request) audit() (any, error) {
 		if text := q.URL.Query().Get(name); text != "" {
 			var err error
 			if *n, err = strconv.Atoi(text); err != nil || *n < 1 || *n > 1<<30 {
-				return nil, badly("page and limit: numbers from 1")
+				return nil, front.Badly("page and limit: numbers from 1")
 			}
 		}
 	}
 	if out.Limit > maxPageLen {
-		return nil, badly("limit: at most %d", maxPageLen)
+		return nil, front.Badly("limit: at most %d", maxPageLen)
 	}
 	log, err := q.by.Operator.Log(q.Context(), "")
 	if err != nil {

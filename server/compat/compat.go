@@ -3,23 +3,19 @@
 package compat
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/server"
-	"github.com/keyward-go/keyward/vault"
 )
 
 type handler struct{ *front.Front }
 
 // New returns the handler of /v1/. cfg.Roots is not used. It is safe for concurrent use. Errors: vault.ErrInvalid.
 func New(cfg server.Config) (http.Handler, error) {
-	f, err := front.New(front.Config{
-		Vault: cfg.Vault, Hosts: cfg.Hosts, Origins: cfg.Origins, Proxies: cfg.Proxies, Rate: cfg.Rate, Burst: cfg.Burst, Log: cfg.Log,
-	})
+	f, err := front.New(front.Config(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("compat: %w", err)
 	}
@@ -43,6 +39,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, no := h.Admit(w, r, front.Bearer(r))
+	if no == nil && !c.Proven && r.ContentLength != 0 {
+		no = h.Stranger(r, c) // whatever one sends is not read
+	}
 	if no != nil {
 		write(w, r, no)
 		return
@@ -53,7 +52,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, err = q.serve(segments)
 	}
 	if err != nil {
-		write(w, r, q.refusal(err))
+		write(w, r, q.Refused(r, c, err))
 		return
 	}
 	switch {
@@ -67,55 +66,27 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// problem is a refusal for which the vault was not asked. It is recorded when it is answered.
-type problem struct{ *front.Refusal }
-
-func (p problem) Error() string { return p.Message }
-
-func badly(format string, args ...any) error {
-	return problem{&front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...)}}
+func nothing(message string) error {
+	return &front.Refusal{Status: http.StatusNotFound, Code: "nothing", Message: message}
 }
 
-func nothing(format string, args ...any) error {
-	return problem{&front.Refusal{Status: http.StatusNotFound, Code: "nothing", Message: fmt.Sprintf(format, args...)}}
+// body reads the body into v.
+func (q *request) body(v any) error { return orNil(front.ReadJSON(q.w, q.Request, maxBody, v)) }
+
+// nullable is body where the SDK writes null for metadata that nobody said.
+func (q *request) nullable(v any) error {
+	return orNil(front.ReadNullable(q.w, q.Request, maxBody, v))
 }
 
-func (q *request) refusal(err error) *front.Refusal {
-	if p := (problem{}); errors.As(err, &p) {
-		return q.Turn(q.Request, q.by, p.Refusal)
-	}
-	no := front.StatusOf(err)
-	if no.Status >= http.StatusInternalServerError {
-		q.Log.Error("a call failed", "method", q.Method, "request", q.by.ID, "cause", err)
+func orNil(no *front.Refusal) error {
+	if no == nil {
+		return nil
 	}
 	return no
 }
 
-// body reads the body into v.
-func (q *request) body(v any) error { return q.bodyBy(front.ReadJSON, v) }
-
-// nullable is body where the SDK writes null for metadata that nobody said.
-func (q *request) nullable(v any) error { return q.bodyBy(front.ReadNullable, v) }
-
-func (q *request) bodyBy(read func(http.ResponseWriter, *http.Request, int64, any) *front.Refusal, v any) error {
-	if !q.by.Proven && q.Stranger(q.Request, q.by) != nil { // whatever a stranger sends is not read
-		return vault.ErrDeadToken
-	}
-	if no := read(q.w, q.Request, maxBody, v); no != nil {
-		return problem{no}
-	}
-	return nil
-}
-
 // maxBody lets a value of 1 MiB have escapes.
 const maxBody = 2 << 20
-
-func (q *request) session() caller {
-	if q.by.IsOp {
-		return q.by.Operator
-	}
-	return q.by.Session
-}
 
 // codes are the vendor's words for those of package front. Two of them the SDK looks for, with their status.
 var codes = map[string]string{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -84,11 +85,11 @@ func metadata(in map[string]jsontext.Value) (map[string]string, error) {
 	out := make(map[string]string, len(in))
 	for k, v := range in {
 		if v.Kind() != '"' {
-			return nil, badly("metadata: every value is a string; write others as text")
+			return nil, front.Badly("metadata: every value is a string; write others as text")
 		}
 		b, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
-			return nil, badly("metadata: every value is a string")
+			return nil, front.Badly("metadata: every value is a string")
 		}
 		out[k] = string(b)
 	}

@@ -22,7 +22,7 @@ type me struct {
 }
 
 func (q *request) me() (any, error) {
-	items, err := q.session().List(q.Context(), vault.Request{Path: "*", Call: q.by.ID})
+	items, err := q.by.Door().List(q.Context(), vault.Request{Path: "*", Call: q.by.ID})
 	out := me{Plan: "keyward", Status: "active"}
 	switch {
 	case err == nil:

@@ -23,11 +23,10 @@ func (q *request) path() string { return strings.Join(q.rest, "/") }
 // is looked up is in the scope.
 func (q *request) read() (any, error) {
 	path, one := q.path(), len(q.rest) == 1
-	version := 0
 	if text := q.URL.Query().Get("version"); text != "" {
-		var err error
-		if version, err = strconv.Atoi(text); err != nil || version < 1 || strconv.Itoa(version) != text {
-			return nil, badly("version: a number from 1")
+		version, err := strconv.Atoi(text)
+		if err != nil || version < 1 || strconv.Itoa(version) != text {
+			return nil, front.Badly("version: a number from 1")
 		}
 		return q.get(path, version)
 	}
@@ -47,27 +46,27 @@ func (q *request) read() (any, error) {
 }
 
 func (q *request) get(path string, version int) (any, error) {
-	it, err := q.session().Get(q.Context(), vault.Request{Path: path, Version: version, Call: q.by.ID})
+	it, err := q.by.Door().Get(q.Context(), vault.Request{Path: path, Version: version, Call: q.by.ID})
 	if err != nil {
 		return nil, err
 	}
 	out, value := secretOf(it), it.Value.Reveal()
 	if !utf8.ValidString(value) {
-		return nil, problem{&front.Refusal{Status: http.StatusNotAcceptable, Code: "not_text", Message: "the value is no UTF-8: POST /api/v1/get answers it in base64"}}
+		return nil, &front.Refusal{Status: http.StatusNotAcceptable, Code: "not_text", Message: "the value is no UTF-8: POST /api/v1/get answers it in base64"}
 	}
 	out.Value = &value
 	return out, nil
 }
 
 func (q *request) list(namespace string) (list, error) {
-	all, err := q.session().List(q.Context(), vault.Request{Path: namespace + "/*", Call: q.by.ID})
+	all, err := q.by.Door().List(q.Context(), vault.Request{Path: namespace + "/*", Call: q.by.ID})
 	return listOf(namespace, all), err
 }
 
 func (q *request) listNamespace() (any, error) {
 	namespace := q.URL.Query().Get("namespace")
 	if namespace == "" {
-		return nil, badly("say which: ?namespace=production/search; GET /v1/namespaces lists them")
+		return nil, front.Badly("say which: ?namespace=production/search; GET /v1/namespaces lists them")
 	}
 	return q.list(namespace)
 }
@@ -104,7 +103,7 @@ type namespace struct {
 
 // namespaces lists those that have a secret which the bearer may list.
 func (q *request) namespaces() (any, error) {
-	all, err := q.session().List(q.Context(), vault.Request{Path: "*", Call: q.by.ID})
+	all, err := q.by.Door().List(q.Context(), vault.Request{Path: "*", Call: q.by.ID})
 	if err != nil {
 		return nil, err
 	}

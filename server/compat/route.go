@@ -3,25 +3,13 @@
 package compat
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/keyward-go/keyward/internal/front"
-	"github.com/keyward-go/keyward/vault"
 )
-
-// caller is what a *vault.Session and a *vault.Operator have in common.
-type caller interface {
-	Get(context.Context, vault.Request) (vault.Item, error)
-	Put(context.Context, vault.Item) (int, error)
-	Delete(context.Context, vault.Request) error
-	List(context.Context, vault.Request) ([]vault.Item, error)
-	Issue(context.Context, vault.Grant) (*vault.Session, error)
-	Claims(context.Context) (vault.Claims, error)
-}
 
 // split takes the path of a URL apart behind /v1/. It reads the path as it was sent: runs of slashes are one, and in a segment %2F
 // is a slash, the only escape there is, so that a path has no second spelling.
@@ -38,7 +26,7 @@ func split(u *url.URL) ([]string, error) {
 	for i, s := range segments {
 		segments[i] = strings.ReplaceAll(s, "%2F", "/")
 		if s == "" || strings.Contains(segments[i], "%") {
-			return nil, badly("the path: no empty segment, and no escape but %%2F, for a slash in a namespace")
+			return nil, front.Badly("the path: no empty segment, and no escape but %%2F, for a slash in a namespace")
 		}
 	}
 	return segments, nil
@@ -100,7 +88,7 @@ func (q *request) call(by calls, query ...string) (any, error) {
 			}
 		}
 		q.w.Header().Set("Allow", strings.Join(allow, ", "))
-		return nil, problem{&front.Refusal{Status: http.StatusMethodNotAllowed, Code: "invalid", Message: "this call is made with " + strings.Join(allow, " or ")}}
+		return nil, &front.Refusal{Status: http.StatusMethodNotAllowed, Code: "invalid", Message: "this call is made with " + strings.Join(allow, " or ")}
 	}
 	values, err := url.ParseQuery(q.URL.RawQuery)
 	good := err == nil && !q.URL.ForceQuery && (q.URL.RawQuery == "" || q.Method == http.MethodGet)
@@ -108,7 +96,7 @@ func (q *request) call(by calls, query ...string) (any, error) {
 		good = good && slices.Contains(query, name) && len(all) == 1
 	}
 	if !good {
-		return nil, badly("the query: this call takes %s; a path has no ? in it", or(strings.Join(query, " and "), "none"))
+		return nil, front.Badly("the query: this call takes %s; a path has no ? in it", or(strings.Join(query, " and "), "none"))
 	}
 	return f(q)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -63,10 +64,10 @@ func (q *request) issue() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := q.session().Issue(q.Context(), g)
+	s, err := q.by.Door().Issue(q.Context(), g)
 	if !known && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) { // another process has made the key: it is known by now
 		if _, err = q.fit(&g, in.Scopes); err == nil {
-			s, err = q.session().Issue(q.Context(), g)
+			s, err = q.by.Door().Issue(q.Context(), g)
 		}
 	}
 	if err != nil {
@@ -98,18 +99,18 @@ func (q *request) fit(g *vault.Grant, asked []string) (known bool, err error) {
 
 // claims are those of the bearer, if this process knows it.
 func (q *request) claims() (claims vault.Claims, known bool) {
-	claims, err := q.session().Claims(q.Context())
+	claims, err := q.by.Door().Claims(q.Context())
 	return claims, err == nil
 }
 
 func (b tokenBody) grant() (g vault.Grant, err error) {
 	switch {
 	case b.Scope != "" && len(b.Scopes) > 0:
-		return g, badly("scope and scopes are one thing: send one of the two")
+		return g, front.Badly("scope and scopes are one thing: send one of the two")
 	case len(b.TTL) > 0 && b.TTLSeconds != nil:
-		return g, badly("ttl and ttl_seconds are one thing: send one of the two")
+		return g, front.Badly("ttl and ttl_seconds are one thing: send one of the two")
 	case b.MaxUses != nil && *b.MaxUses == 0: // of the vault it would mean not limited
-		return g, badly("max_uses: a number from 1; leave it out for a token whose uses are not limited")
+		return g, front.Badly("max_uses: a number from 1; leave it out for a token whose uses are not limited")
 	case b.MaxUses != nil:
 		g.MaxUses = *b.MaxUses
 	}
@@ -123,7 +124,7 @@ func (b tokenBody) grant() (g vault.Grant, err error) {
 			n, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return g, badly("ip_allowlist: addresses, as 203.0.113.7, or networks, as 10.1.0.0/16")
+			return g, front.Badly("ip_allowlist: addresses, as 203.0.113.7, or networks, as 10.1.0.0/16")
 		}
 		g.Networks = append(g.Networks, n)
 	}
@@ -155,7 +156,7 @@ func ttl(value jsontext.Value, seconds *int64) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n == 0 || unit == 0 || n > uint64(maxTTL/unit) {
-		return 0, badly("ttl: a number of seconds, as 900, or text with s, m, h or d, as \"15m\"")
+		return 0, front.Badly("ttl: a number of seconds, as 900, or text with s, m, h or d, as \"15m\"")
 	}
 	return unit * time.Duration(n), nil
 }

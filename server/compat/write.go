@@ -33,11 +33,11 @@ type putBody struct {
 func (b putBody) item(path string) (it vault.Item, err error) {
 	switch {
 	case b.Value == nil:
-		return it, badly("value is missing")
+		return it, front.Badly("value is missing")
 	case b.Grace != 0:
-		return it, badly("grace_period_seconds: the former value stays readable by its version, and is not valid any longer than its provider says; leave it out")
+		return it, front.Badly("grace_period_seconds: the former value stays readable by its version, and is not valid any longer than its provider says; leave it out")
 	case b.SecretType != "" && b.Type != "", b.AccessTier != "" && b.Tier != "":
-		return it, badly("secret_type and type are one thing, and so are access_tier and tier: send one of the two")
+		return it, front.Badly("secret_type and type are one thing, and so are access_tier and tier: send one of the two")
 	}
 	it = vault.Item{Path: path, Value: vault.NewSecret(*b.Value), Policy: policyOf(b.SecretType+b.Type, b.AccessTier+b.Tier)}
 	if it.Metadata, err = metadata(b.Metadata); err != nil {
@@ -82,7 +82,7 @@ func (q *request) store(in putBody, path string, version int) (any, error) {
 
 // stored puts it, and answers what the caller has sent: who may write need not be one who may look.
 func (q *request) stored(it vault.Item) (any, error) {
-	n, err := q.session().Put(q.Context(), it)
+	n, err := q.by.Door().Put(q.Context(), it)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,11 @@ func (q *request) stored(it vault.Item) (any, error) {
 }
 
 func (q *request) remove() (any, error) {
-	return nil, q.session().Delete(q.Context(), vault.Request{Path: q.path(), Call: q.by.ID})
+	return nil, q.by.Door().Delete(q.Context(), vault.Request{Path: q.path(), Call: q.by.ID})
 }
 
-var noValue = problem{&front.Refusal{Status: http.StatusBadRequest, Code: "invalid",
-	Message: "keyward makes no values, so nothing was rotated: get a new one from the provider and store it (ass secrets set PATH, or new_value in the body)"}}
+var noValue = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid",
+	Message: "keyward makes no values, so nothing was rotated: get a new one from the provider and store it (ass secrets set PATH, or new_value in the body)"}
 
 // rotate stores the new value. The CLI sends none, and no body.
 func (q *request) rotate() (any, error) {
@@ -136,20 +136,20 @@ func (q *request) importEnv() (any, error) {
 	}
 	entries, err := dotenv.Parse(strings.NewReader(in.Content))
 	if err != nil {
-		return nil, badly("nothing was imported: %v", err)
+		return nil, front.Badly("nothing was imported: %v", err)
 	}
 	if len(entries) > maxImport {
-		return nil, badly("nothing was imported: the file has more than %d keys", maxImport)
+		return nil, front.Badly("nothing was imported: the file has more than %d keys", maxImport)
 	}
 	for _, e := range entries {
 		if scope.CheckPath(in.Namespace+"/"+e.Key) != nil {
-			return nil, badly("nothing was imported: with the key on line %d the namespace makes no path", e.Line)
+			return nil, front.Badly("nothing was imported: with the key on line %d the namespace makes no path", e.Line)
 		}
 	}
 	keys := []string{}
 	for _, e := range entries {
 		it := vault.Item{Path: in.Namespace + "/" + e.Key, Value: vault.NewSecret(e.Value), Policy: policyOf(in.SecretType, in.AccessTier), Metadata: meta, Reason: "imported"}
-		if _, err := q.session().Put(q.Context(), it); err != nil {
+		if _, err := q.by.Door().Put(q.Context(), it); err != nil {
 			return nil, fmt.Errorf("%w (line %d, %s; the %d keys before it were stored)", err, e.Line, e.Key, len(keys))
 		}
 		keys = append(keys, e.Key)
