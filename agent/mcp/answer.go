@@ -10,6 +10,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/keyward-go/keyward/internal/front"
+	"github.com/keyward-go/keyward/vault"
 )
 
 // visit is one request of one agent.
@@ -53,7 +54,7 @@ func (w *answer) WriteHeader(code int) {
 	w.began = true
 	if w.visit.dead.Load() {
 		w.away = true
-		turnAway(w.ResponseWriter, w.asked, http.StatusUnauthorized)
+		front.StatusOf(vault.ErrDeadToken).Write(w.ResponseWriter, w.asked)
 		return
 	}
 	front.Seal(w.Header())
@@ -68,17 +69,4 @@ func (w *answer) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	return w.ResponseWriter.Write(b)
-}
-
-var turnedAway = map[int]struct{ code, text string }{
-	http.StatusUnauthorized:       {"unauthorized", "This server wants a live token of its vault: Authorization: Bearer kw_tok_…"},
-	http.StatusForbidden:          {"denied", front.NotServed},
-	http.StatusServiceUnavailable: {"unavailable", "The vault cannot answer now."},
-}
-
-// turnAway answers with a constant text.
-func turnAway(w http.ResponseWriter, r *http.Request, status int) {
-	no := turnedAway[status]
-	(&front.Refusal{Status: status, Code: no.code}).Head(w.Header(), r)
-	http.Error(w, no.text, status)
 }

@@ -4,7 +4,6 @@ package mcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,7 +46,7 @@ type Config struct {
 // touched, until it is dead; at most 1,024 grants, and 16 of each counted with its narrowings. The address is that of the
 // connection, unless that is a proxy's which Config names. Errors: vault.ErrInvalid.
 func NewHandler(cfg Config) (http.Handler, error) {
-	h := &handler{cfg: cfg, known: newKnown(), limits: front.NewLimits(cfg.Rate, cfg.Burst)}
+	h := &handler{cfg: cfg, known: newKnown()}
 	if cfg.Session == nil {
 		return nil, fmt.Errorf("mcp: %w: Config.Session is required: the method Session of a vault", vault.ErrInvalid)
 	}
@@ -55,17 +54,17 @@ func NewHandler(cfg Config) (http.Handler, error) {
 	if len(cfg.Tools) == 0 {
 		h.cfg.Tools = slices.Clone(kinds)
 	}
-	var err error
-	if h.guard, err = front.NewGuard(cfg.Hosts, cfg.Origins, cfg.Proxies); err != nil {
-		return nil, fmt.Errorf("mcp: %w", err)
-	}
 	for _, kind := range h.cfg.Tools {
 		if !slices.Contains(kinds, kind) {
 			return nil, fmt.Errorf("mcp: %w: Config.Tools: there is no tool %q", vault.ErrInvalid, kind)
 		}
 	}
-	if h.cfg.Log == nil {
-		h.cfg.Log = slog.New(slog.DiscardHandler)
+	var err error
+	h.Front, err = front.New(front.Config{
+		Vault: sessions(cfg.Session), Hosts: cfg.Hosts, Origins: cfg.Origins, Proxies: cfg.Proxies, Rate: cfg.Rate, Burst: cfg.Burst, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mcp: %w", err)
 	}
 	h.sdk = sdk.NewStreamableHTTPHandler(func(r *http.Request) *sdk.Server { return visitOf(r.Context()).server }, &sdk.StreamableHTTPOptions{
 		Stateless: true, JSONResponse: true, MaxRequestBodyBytes: maxMessage, PropagateRequestCancellation: true,
@@ -75,53 +74,35 @@ func NewHandler(cfg Config) (http.Handler, error) {
 }
 
 type handler struct {
-	cfg    Config
-	guard  *front.Guard
-	limits *front.Limits
-	known  *known
-	sdk    http.Handler
+	*front.Front
+	cfg   Config
+	known *known
+	sdk   http.Handler
 }
 
+// sessions is a vault without operators.
+type sessions func(tok vault.Token, from netip.Addr) *vault.Session
+
+func (s sessions) Session(tok vault.Token, from netip.Addr) *vault.Session { return s(tok, from) }
+func (sessions) Remote(vault.Token, netip.Addr) *vault.Operator            { return nil }
+
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	from, bearer := h.guard.From(r), front.Bearer(r)
-	s := h.cfg.Session(vault.NewToken(bearer), from)
-	switch {
-	case !h.guard.Serves(r):
-		h.refuse(w, r, s, http.StatusForbidden)
-		return
-	case bearer == "":
-		h.refuse(w, r, s, http.StatusUnauthorized)
-		return
+	c, no := h.Admit(w, r, front.Bearer(r))
+	if no == nil && !c.Proven {
+		no = h.Stranger(r, c)
 	}
-	if no := h.limits.Take(r.Context(), front.Caller{Session: s}, from); no != nil {
+	var v *visit
+	if no == nil {
+		v, no = h.visit(r, c)
+	}
+	if no != nil {
 		no.Write(w, r)
 		return
 	}
-	v, err := h.admit(r.Context(), s, bearer, from)
-	switch {
-	case errors.Is(err, errRecorded):
-		turnAway(w, r, http.StatusUnauthorized)
-	case errors.Is(err, vault.ErrDenied), errors.Is(err, vault.ErrInvalid):
-		h.refuse(w, r, s, http.StatusUnauthorized)
-	case err != nil:
-		h.cfg.Log.Error("a request could not be admitted", "cause", err)
-		turnAway(w, r, http.StatusServiceUnavailable)
-	default:
-		asked := r
-		r = r.Clone(context.WithValue(r.Context(), visitKey{}, v))
-		r.Header.Del("Authorization") // not for whatever comes behind
-		h.sdk.ServeHTTP(&answer{ResponseWriter: w, visit: v, asked: asked}, r)
-		if v.dead.Load() {
-			h.known.forget(v.who)
-		}
+	in := r.Clone(context.WithValue(r.Context(), visitKey{}, v))
+	in.Header.Del("Authorization") // not for whatever comes behind
+	h.sdk.ServeHTTP(&answer{ResponseWriter: w, visit: v, asked: r}, in)
+	if v.dead.Load() {
+		h.known.forget(v.who)
 	}
-}
-
-// refuse has the vault write down what it turns away: the door refuses a request that names no path.
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, s *vault.Session, code int) {
-	_, err := s.Get(r.Context(), vault.Request{})
-	if !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid) {
-		h.cfg.Log.Error("a refusal could not be recorded", "cause", err)
-	}
-	turnAway(w, r, code)
 }

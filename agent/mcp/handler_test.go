@@ -147,6 +147,9 @@ func TestAgentsCannotCross(t *testing.T) {
 	}
 }
 
+// unauthorized is the one answer to whoever has no live token.
+const unauthorized = `{"error":{"code":"unauthorized","message":"this wants a live credential of this vault, of the kind that may ask for it: Authorization: Bearer kw_…"}}` + "\n"
+
 // What is turned away before anything is read, and how it is recorded.
 func TestTurnedAway(t *testing.T) {
 	v := open(t)
@@ -238,7 +241,7 @@ func TestTurnedAway(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q", c.name, h.Get("Cache-Control"))
 		}
 		challenge := h.Get("Www-Authenticate")
-		if (challenge != "") != (c.status == 401) || c.status == 401 && (!strings.HasPrefix(challenge, `Bearer realm="keyward"`) || text != "This server wants a live token of its vault: Authorization: Bearer kw_tok_…\n") {
+		if (challenge != "") != (c.status == 401) || c.status == 401 && (!strings.HasPrefix(challenge, `Bearer realm="keyward"`) || text != unauthorized) {
 			t.Errorf("%s: %q, %q", c.name, challenge, text)
 		}
 		n := len(records(t, v, audit.Filter{Outcome: audit.Denied})) - before

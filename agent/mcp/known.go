@@ -4,10 +4,8 @@ package mcp
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"net/netip"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +15,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/keyward-go/keyward/agent"
+	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -25,11 +24,10 @@ const (
 	maxOfOne  = 16 // of one grant: itself, its narrowings, and the addresses that they come from
 )
 
-// who is the holder of one bearer at one address, since a token may be bound to networks.
+// who is the holder of a token, by the grant that it was narrowed from.
 type who struct {
 	grant string
-	token [sha256.Size]byte
-	from  netip.Addr
+	front.Holder
 }
 
 // one is the agent that a holder acts as, kept so that its rate and the values to mask outlast a request.
@@ -101,27 +99,14 @@ func (k *known) forget(w who) {
 	}
 }
 
-// errRecorded: the token is dead, and the record of that is there.
-var errRecorded = errors.New("recorded")
-
-// admit returns the visit of whoever holds the bearer. The vault proves each request; at the first one of a token, and when its
-// time is over, it is asked whether the token lives. What it cannot prove, the door is asked about, which records it.
-func (h *handler) admit(ctx context.Context, s *vault.Session, bearer string, from netip.Addr) (*visit, error) {
-	claims, err := s.Claims(ctx)
-	if errors.Is(err, vault.ErrDeadToken) { // another process may have rotated the keys, or made this one: the door finds out
-		switch _, err = s.Get(ctx, vault.Request{}); {
-		case errors.Is(err, vault.ErrDeadToken):
-			return nil, errRecorded
-		case err != nil && !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid):
-			return nil, fmt.Errorf("mcp: %w", err)
-		}
-		claims, err = s.Claims(ctx)
-	}
+// visit returns the agent that c acts as. At the first request of a token, and when its time is over, the vault is asked whether it
+// lives.
+func (h *handler) visit(r *http.Request, c front.Caller) (*visit, *front.Refusal) {
+	claims, err := c.Session.Claims(r.Context())
 	if err != nil {
-		return nil, err
+		return nil, h.Refused(r, c, err)
 	}
-	w := who{token: sha256.Sum256([]byte(bearer)), from: from}
-	ends := time.Time{}
+	w, ends := who{Holder: c.Holder}, time.Time{}
 	for _, l := range claims {
 		if w.grant == "" && !strings.HasPrefix(l.ID, "key:") {
 			w.grant = l.ID
@@ -130,30 +115,35 @@ func (h *handler) admit(ctx context.Context, s *vault.Session, bearer string, fr
 			ends = l.Expires
 		}
 	}
-	o, err := h.known.get(w, func() (*one, error) {
-		a, err := agent.New(ctx, s, h.cfg.Options...)
-		if err != nil {
-			return nil, err
-		}
-		var tools []*agent.Tool
-		for _, kind := range h.cfg.Tools {
-			tools = append(tools, a.Tool(kind))
-		}
-		return &one{server: newServer(a, tools, h.cfg.Log), ends: ends}, nil
-	})
-	if err != nil {
-		return nil, err
+	o, err := h.known.get(w, func() (*one, error) { return h.newOne(r.Context(), c.Session, ends) })
+	switch {
+	case errors.Is(err, vault.ErrInvalid): // a key, which can only issue, or a token without an agent
+		return nil, h.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
+	case err != nil:
+		return nil, h.Refused(r, c, err)
 	}
 	if !o.alive.Load() || !time.Now().Before(o.ends) {
-		_, err := s.List(ctx, vault.Request{Path: "*", Reason: "MCP: the first request"})
+		_, err := c.Session.List(r.Context(), vault.Request{Path: "*", Reason: "MCP: the first request", Call: c.ID})
 		switch {
 		case errors.Is(err, vault.ErrDeadToken):
 			h.known.forget(w)
-			return nil, errRecorded
+			return nil, h.Refused(r, c, err)
 		case err != nil && !errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrInvalid):
-			return nil, fmt.Errorf("mcp: %w", err)
+			return nil, h.Refused(r, c, err)
 		}
 		o.alive.Store(true)
 	}
 	return &visit{who: w, server: o.server}, nil
+}
+
+func (h *handler) newOne(ctx context.Context, s *vault.Session, ends time.Time) (*one, error) {
+	a, err := agent.New(ctx, s, h.cfg.Options...)
+	if err != nil {
+		return nil, err
+	}
+	var tools []*agent.Tool
+	for _, kind := range h.cfg.Tools {
+		tools = append(tools, a.Tool(kind))
+	}
+	return &one{server: newServer(a, tools, h.Log), ends: ends}, nil
 }

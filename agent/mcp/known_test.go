@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/keyward-go/keyward/internal/front"
 )
 
 // A holder who narrows a token without end pushes out its own agents, and nobody else's; whose time is over is forgotten.
@@ -16,7 +18,7 @@ func TestKnown(t *testing.T) {
 	made := 0
 	get := func(grant string, n int, ends time.Time) {
 		t.Helper()
-		w := who{grant: grant, from: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}
+		w := who{grant: grant, Holder: front.Holder{From: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}}
 		if _, err := k.get(w, func() (*one, error) { made++; return &one{ends: ends}, nil }); err != nil {
 			t.Fatal(err)
 		}

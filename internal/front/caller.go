@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/keyward-go/keyward/vault"
@@ -25,8 +26,13 @@ type Caller struct {
 	// Proven: the bearer is of this vault, alive or not. Admit finds out, without the store: what another process has made since is
 	// not known here before the vault is asked for something, as Stranger does.
 	Proven bool
+	Holder Holder
+}
 
-	holder holder
+// Holder is a bearer at an address, since a token may be bound to networks. It can be compared, and does not show the bearer.
+type Holder struct {
+	Bearer [sha256.Size]byte // its hash
+	From   netip.Addr
 }
 
 // Door is what a *vault.Session and a *vault.Operator have in common.
@@ -52,10 +58,10 @@ func (c Caller) Door() Door {
 // Caller returns who sends r with this bearer. Nothing is looked up.
 func (f *Front) Caller(r *http.Request, bearer string) Caller {
 	tok, from := vault.NewToken(bearer), f.From(r)
-	c := Caller{Operator: f.vault.Remote(tok, from), holder: holder{sha256.Sum256([]byte(bearer)), from}}
+	c := Caller{Operator: f.vault.Remote(tok, from), Holder: Holder{sha256.Sum256([]byte(bearer)), from}}
 	c.IsOp = c.Operator != nil && strings.HasPrefix(bearer, "kw_op_")
 	var kept bool
-	if c.Session, kept = f.sessions.Get(c.holder); !kept {
+	if c.Session, kept = f.sessions.Get(c.Holder); !kept {
 		c.Session = f.vault.Session(tok, from)
 	}
 	return c
@@ -74,9 +80,9 @@ func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Ca
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
 	var who string
-	who, c.Proven = principal(r.Context(), c, c.holder.from)
+	who, c.Proven = principal(r.Context(), c, c.Holder.From)
 	if c.Proven && !c.IsOp {
-		f.sessions.Add(c.holder, c.Session)
+		f.sessions.Add(c.Holder, c.Session)
 	}
 	return c, f.limits.take(who)
 }

@@ -3,7 +3,6 @@
 package front
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -40,16 +39,10 @@ type Front struct {
 	limits *limits
 	// sessions are those of bearers that the vault has proven, the ones used last: a session proves its token once. Whether that lives,
 	// and what it may do, the vault decides at each call all the same.
-	sessions *lru.Cache[holder, *vault.Session]
+	sessions *lru.Cache[Holder, *vault.Session]
 }
 
 const maxSessions = 4096
-
-// holder is a bearer at an address, since a token may be bound to networks.
-type holder struct {
-	bearer [sha256.Size]byte
-	from   netip.Addr
-}
 
 // New returns a Front. Errors: vault.ErrInvalid.
 func New(cfg Config) (*Front, error) {
@@ -66,7 +59,7 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	sessions, err := lru.New[holder, *vault.Session](maxSessions)
+	sessions, err := lru.New[Holder, *vault.Session](maxSessions)
 	if err != nil {
 		return nil, err
 	}

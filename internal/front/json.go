@@ -119,6 +119,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	defer clear(body)
 	Seal(w.Header())
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Del("Content-Length") // of what was to be answered before
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n'))
 }
