@@ -59,9 +59,9 @@ func newDoctorCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what is wrong or weak, and say what to do",
-		Long: `Doctor looks at the files, the root key, the anchor, the clock, the keys and the policies, and reads and checks the whole log and
-every sealed value. It changes nothing; that it lists paths and keys is recorded, and that it reads all as a backup does. The exit code is 1 if there is a problem, and 5 if the store was
-changed or rolled back; warnings alone are 0.`,
+		Long: `Doctor looks at the files, the root key, the anchor, the clock, the keys and the policies, and reads and checks the whole log
+and every sealed value. It changes nothing; that it lists paths and keys is recorded, and that it reads all as a backup does. The
+exit code is 1 if there is a problem, and 5 if the store was changed or rolled back; warnings alone are 0.`,
 		Example: `  keyward doctor
   keyward doctor --json | jq '.[] | select(.level != "ok")'`,
 		Args: want(0, 0, ""),
