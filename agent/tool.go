@@ -32,7 +32,7 @@ type Tool struct {
 
 // Tools returns what the agent's grant is good for: get_secret for a right to read, http_request for a right to use,
 // list_secrets for either and for a right to list. Each name ends in the agent's, so that agents which share one executor
-// cannot take one another's.
+// cannot take one another's. Two tokens of one agent have tools of the same names: give each an executor of its own.
 func (a *Agent) Tools() []*Tool {
 	var tools []*Tool
 	if a.can.read {
