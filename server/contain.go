@@ -24,12 +24,21 @@ const (
 // contain is h with its panics held, and its clients to partWait and restWait.
 func contain(h http.Handler, faults *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t := &timed{ResponseWriter: w, control: http.NewResponseController(w)}
+		t := &timed{ResponseWriter: w, control: http.NewResponseController(w), streams: r.ProtoMajor > 1}
+		body := &watched{ReadCloser: r.Body}
+		body.ended.Store(r.Body == http.NoBody)
+		if !body.ended.Load() {
+			own := *r
+			own.Body = body
+			r = &own
+		}
 		defer func() {
 			p := recover()
 			// net/http reads the rest of the body and writes that of the answer behind our back, and lifts these when it has.
-			_ = t.control.SetReadDeadline(time.Now().Add(restWait))
-			_ = t.control.SetWriteDeadline(time.Now().Add(partWait))
+			if !body.ended.Load() {
+				_ = t.control.SetReadDeadline(time.Now().Add(restWait))
+			}
+			t.extend()
 			switch {
 			case p == nil:
 				return
@@ -48,12 +57,28 @@ func contain(h http.Handler, faults *slog.Logger) http.Handler {
 
 var errPanic = errors.New("a handler panicked")
 
-// timed gives each part of an answer its own time to go out. Between two of them there is no deadline: HTTP/2 would end the
-// stream.
+// watched is a body of which is known whether anything is left.
+type watched struct {
+	io.ReadCloser
+	ended atomic.Bool
+}
+
+func (b *watched) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.ended.Store(true)
+	}
+	return n, err
+}
+
+// timed gives each part of an answer its own time to go out. Setting a deadline costs as much as reading a body: one that has just
+// been set does for the next part.
 type timed struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	streams bool // HTTP/2, where a deadline that passes between two parts ends the stream
 	begun   bool
+	set     time.Time // the deadline
 }
 
 func (t *timed) Unwrap() http.ResponseWriter { return t.ResponseWriter }
@@ -64,7 +89,9 @@ func (t *timed) WriteHeader(code int) {
 }
 
 func (t *timed) Write(p []byte) (int, error) {
-	defer t.begin()()
+	defer t.lift()
+	t.extend()
+	t.begun = true
 	return t.ResponseWriter.Write(p)
 }
 
@@ -72,14 +99,25 @@ func (t *timed) Write(p []byte) (int, error) {
 func (t *timed) Flush() { _ = t.FlushError() }
 
 func (t *timed) FlushError() error {
-	defer t.begin()()
+	defer t.lift()
+	t.extend()
+	t.begun = true
 	return t.control.Flush()
 }
 
-func (t *timed) begin() (end func()) {
-	t.begun = true
-	_ = t.control.SetWriteDeadline(time.Now().Add(partWait)) // not every writer can
-	return func() { _ = t.control.SetWriteDeadline(time.Time{}) }
+// extend gives what is written next partWait, or a second less.
+func (t *timed) extend() {
+	if until := time.Now().Add(partWait); until.Sub(t.set) > time.Second {
+		t.set = until
+		_ = t.control.SetWriteDeadline(until) // not every writer can
+	}
+}
+
+func (t *timed) lift() {
+	if t.streams {
+		t.set = time.Time{}
+		_ = t.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // paced is a body each part of which must come in its own time.

@@ -3,6 +3,7 @@
 package front
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -25,15 +26,15 @@ const bodyWait = 30 * time.Second
 // keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error names the keys that
 // there are, and quotes nothing of the body.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
-	return readJSON(w, r, limit, v, json.WithUnmarshalers(noNull))
+	return readJSON(w, r, limit, v, true)
 }
 
 // ReadNullable is ReadJSON for clients that write null for what they do not say.
 func ReadNullable(w http.ResponseWriter, r *http.Request, limit int64, v any) *Refusal {
-	return readJSON(w, r, limit, v)
+	return readJSON(w, r, limit, v, false)
 }
 
-func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts ...json.Options) *Refusal {
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, strict bool) *Refusal {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send JSON, and say so: Content-Type: application/json", 0}
 	}
@@ -58,7 +59,11 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, opts .
 		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off, or came too slowly", 0}
 	}
 	defer clear(body)
-	if err := json.Unmarshal(body, v, append(opts, json.RejectUnknownMembers(true))...); err != nil {
+	opts := []json.Options{json.RejectUnknownMembers(true)}
+	if strict && bytes.Contains(body, []byte("null")) { // asking of each value costs as much as all the rest of decoding
+		opts = append(opts, json.WithUnmarshalers(noNull))
+	}
+	if err := json.Unmarshal(body, v, opts...); err != nil {
 		return StatusOf(fmt.Errorf("%w: %s", vault.ErrInvalid, wrong(err, reflect.TypeOf(v).Elem())))
 	}
 	return nil
