@@ -5,10 +5,12 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -155,9 +157,9 @@ func (b bed) send2(t *testing.T, l *pipes, tok, body string) {
 	}
 }
 
-// A stream may last, and be silent for long, in either direction; an idle connection may not.
-func TestLongStreams(t *testing.T) {
-	events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// hour sends ten events, one every six minutes.
+func hour(t *testing.T) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range 10 {
 			fmt.Fprintf(w, "data: x\n\n")
 			if err := http.NewResponseController(w).Flush(); err != nil {
@@ -171,23 +173,63 @@ func TestLongStreams(t *testing.T) {
 			}
 		}
 	})
-	inBubble(t, events, func(t *testing.T, l *pipes, b bed) {
+}
+
+func checkHour(t *testing.T, start time.Time, resp *http.Response, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if took := time.Since(start); err != nil || strings.Count(string(body), "data: x") != 10 || took != time.Hour {
+		t.Errorf("%q, %v, after %v", body, err, took)
+	}
+}
+
+// A stream may last, and be silent for long, in either direction; an idle connection may not.
+func TestLongStreams(t *testing.T) {
+	inBubble(t, hour(t), func(t *testing.T, l *pipes, b bed) {
 		c := l.dial()
 		defer c.Close()
 		start := time.Now()
 		io.WriteString(c, "GET /slow/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		r := bufio.NewReader(c)
 		resp, err := http.ReadResponse(r, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		if took := time.Since(start); err != nil || strings.Count(string(body), "data: x") != 10 || took != time.Hour {
-			t.Errorf("%q, %v, after %v", body, err, took)
-		}
+		checkHour(t, start, resp, err)
 		start = time.Now()
 		if _, err := r.ReadByte(); err != io.EOF || time.Since(start) != 2*time.Minute {
 			t.Errorf("an idle connection: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// HTTP/2 ends a stream whose deadline passes, written or not: none may stand between two parts.
+func TestLongStreamsHTTP2(t *testing.T) {
+	lent := httptest.NewTLSServer(nil)
+	lent.Close()
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- server.Serve(ctx, tls.NewListener(l, &tls.Config{Certificates: lent.TLS.Certificates, NextProtos: []string{"h2"}}), hour(t), nil)
+		}()
+		client := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			c := tls.Client(l.dial(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) // a bubble begins in the year 2000
+			return c, c.HandshakeContext(ctx)
+		}}
+		start := time.Now()
+		req, _ := http.NewRequest("GET", "https://localhost/", nil)
+		resp, err := client.RoundTrip(req)
+		checkHour(t, start, resp, err)
+		if resp.ProtoMajor != 2 {
+			t.Error(resp.Proto)
+		}
+		client.CloseIdleConnections()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

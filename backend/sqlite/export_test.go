@@ -54,3 +54,6 @@ func (s *Store) MakeLocked() error {
 	defer s.writer.rollback.exec()
 	return c.initialise()
 }
+
+// Readers is how many connections for reading are open and idle.
+func (s *Store) Readers() int { return len(s.idle) }

@@ -90,13 +90,24 @@ func (s *Store) read(ctx context.Context, n int, f func(*reader) error) (err err
 	}
 	var r *reader
 	select {
-	case r = <-s.readers:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closed:
-		return vault.ErrClosed
+	case r = <-s.idle:
+	default: // all that are open are in use: each has a cache, so another is opened only now
+		select {
+		case r = <-s.idle:
+		case <-s.unopened:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.closed:
+			return vault.ErrClosed
+		}
 	}
-	defer func() { s.readers <- r }()
+	defer func() {
+		if r == nil {
+			s.unopened <- struct{}{}
+			return
+		}
+		s.idle <- r
+	}()
 	if r == nil {
 		if err = s.stillThere(); err != nil {
 			return err

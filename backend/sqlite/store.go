@@ -32,8 +32,9 @@ type Store struct {
 	lock   *disk.Lock
 	writer *writer // used by the holder of turn
 
-	readers chan *reader // readersMax elements; nil is one that is not open yet
-	check   checkpointer
+	idle     chan *reader  // that are open and that nobody uses
+	unopened chan struct{} // an element for each of readersMax that is not open
+	check    checkpointer
 
 	poisoned atomic.Pointer[error]
 	fail     func(step string) error // tests break steps with it; nil otherwise
@@ -72,14 +73,15 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{
-		path:    path,
-		closed:  make(chan struct{}),
-		turn:    make(chan struct{}, 1),
-		lock:    lock,
-		readers: make(chan *reader, readersMax),
+		path:     path,
+		closed:   make(chan struct{}),
+		turn:     make(chan struct{}, 1),
+		lock:     lock,
+		idle:     make(chan *reader, readersMax),
+		unopened: make(chan struct{}, readersMax),
 	}
 	for range readersMax {
-		s.readers <- nil
+		s.unopened <- struct{}{}
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(explain(err), s.Close())
@@ -148,8 +150,10 @@ func (s *Store) Close() (err error) {
 		s.check.running.Wait()
 		var errs []error
 		for range readersMax {
-			if r := <-s.readers; r != nil {
+			select {
+			case r := <-s.idle:
 				errs = append(errs, r.Close())
+			case <-s.unopened:
 			}
 		}
 		if s.check.conn != nil {

@@ -24,3 +24,20 @@ func TestFaults(t *testing.T) {
 		return sqlite.OpenFaulty(t.Context(), filepath.Join(dir, "vault.db"), fail)
 	})
 }
+
+// Each connection has a cache, so reads that follow each other share one.
+func TestReadersAreShared(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "vault.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 10 {
+		if _, err := s.Rows(t.Context(), "", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := s.Readers(); n != 1 {
+		t.Errorf("%d connections read", n)
+	}
+}
