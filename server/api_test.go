@@ -22,6 +22,7 @@ func TestAPI(t *testing.T) {
 		{"list", `{"pattern":"production/*"}`, `"path":"production/llm/key"`, 200},
 		{"versions", `{"path":"production/a"}`, `"version":1`, 200},
 		{"issue", `{"agent":"researcher/summariser","scopes":["secrets:use:production/*"],"ttl_seconds":60}`, `"agent":"researcher/summariser"`, 200},
+		{"issue", `{"scopes":["secrets:use:production/*"]}`, `"agent":"researcher","expires":"2`, 200}, // as long as the token lives
 		{"claims", `{}`, `"agent":"researcher"`, 200},
 		{"delete", `{"path":"production/a"}`, `{}`, 200},
 		{"get", `{"path":"production/a"}`, `"code":"not_found"`, 404},

@@ -86,17 +86,7 @@ func issue(ctx context.Context, c front.Door, in grant) (out issued, err error) 
 		return out, err
 	}
 	out.Token = s.Token().Reveal()
-	ends := links[0].Expires
-	for _, l := range links {
-		if l.Expires.Before(ends) {
-			ends = l.Expires
-		}
-		if l.Grant.Agent != "" {
-			out.Agent = l.Grant.Agent
-		}
-		out.ID = l.ID
-	}
-	out.Expires = stamp(ends)
+	out.ID, out.Agent, out.Expires = links[len(links)-1].ID, links.Agent(), stamp(links.Expires())
 	return out, nil
 }
 

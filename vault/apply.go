@@ -41,7 +41,7 @@ func applyRevoke(b *batch, c *call) {
 	t.Revoked = true
 	end := b.now.Add(longestTTL) // no token that is alive now lives longer, whatever the MaxTTL of other processes
 	if c.who.operator == "" {
-		end = c.who.claims.expires(longestTTL) // nor does what is below the caller's own link
+		end = c.who.claims.endsBy(longestTTL) // nor does what is below the caller's own link
 	}
 	t.Expires = max(t.Expires, end.Unix())
 	b.write(k, &t)

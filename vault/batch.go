@@ -165,7 +165,7 @@ func (b *batch) burn(claims Claims) (uses []int) {
 		}
 		t := b.token(l.ID)
 		t.Uses++
-		t.Expires = unix(claims[:i+1].expires(longestTTL))
+		t.Expires = unix(claims[:i+1].endsBy(longestTTL))
 		uses[i] = t.Uses
 		b.write(rowKey{kind: 't', name: l.ID}, &t)
 	}

@@ -43,8 +43,8 @@ func (c Claims) first() int {
 	return 0
 }
 
-// agent is the full name under which the chain acts.
-func (c Claims) agent() string {
+// Agent returns the full name under which the token acts. Empty: the claims are those of a key that leaves it open.
+func (c Claims) Agent() string {
 	for i := len(c) - 1; i >= 0; i-- {
 		if c[i].Grant.Agent != "" {
 			return c[i].Grant.Agent
@@ -53,16 +53,30 @@ func (c Claims) agent() string {
 	return ""
 }
 
-// expires is the moment at which the chain is dead, if no life is longer than max.
-func (c Claims) expires(max time.Duration) time.Time {
-	end := time.Unix(yearLimit, 0).UTC()
-	for i, l := range c {
-		if !l.Expires.IsZero() && l.Expires.Before(end) {
+// Grant returns the link of the grant itself: the first, or the second behind the key that asked for it. A key alone has none.
+func (c Claims) Grant() (l Link, ok bool) {
+	if i := c.first(); i < len(c) {
+		return c[i], true
+	}
+	return Link{}, false
+}
+
+// Expires returns the moment at which the first of the links ends. A vault whose Config.MaxTTL has become shorter since ends a token
+// sooner. Zero: there are no links.
+func (c Claims) Expires() (end time.Time) {
+	for _, l := range c {
+		if !l.Expires.IsZero() && (end.IsZero() || l.Expires.Before(end)) {
 			end = l.Expires
 		}
-		if i == c.first() && l.Issued.Add(max).Before(end) {
-			end = l.Issued.Add(max)
-		}
+	}
+	return end
+}
+
+// endsBy is the moment at which the chain is dead, if no life is longer than max.
+func (c Claims) endsBy(max time.Duration) time.Time {
+	end := c.Expires()
+	if g, ok := c.Grant(); ok && g.Issued.Add(max).Before(end) {
+		end = g.Issued.Add(max)
 	}
 	return end
 }
@@ -177,8 +191,8 @@ func (c Claims) checkLimits(g Grant) error {
 
 func (c Claims) checkNarrowing(l Link) error {
 	top, g := c[c.first()].Grant, l.Grant
-	if g.Agent != "" && (g.Agent == c.agent() || !below(g.Agent, c.agent())) {
-		return fmt.Errorf("%w: it may only append to the agent: %s/name", errWidens, c.agent())
+	if g.Agent != "" && (g.Agent == c.Agent() || !below(g.Agent, c.Agent())) {
+		return fmt.Errorf("%w: it may only append to the agent: %s/name", errWidens, c.Agent())
 	}
 	if g.Run != "" && g.Run != top.Run || g.User != "" && g.User != top.User || g.Tenant != "" && g.Tenant != top.Tenant {
 		return fmt.Errorf("%w: it may only repeat run, user and tenant", errWidens)

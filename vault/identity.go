@@ -74,7 +74,7 @@ func (s *Session) prove(ctx context.Context) *identity {
 		return id
 	}
 	id.claims = claims.clone()
-	id.ends = id.claims.expires(s.core().maxTTL)
+	id.ends = id.claims.endsBy(s.core().maxTTL)
 	switch {
 	case !id.claims.from(id.from):
 		id.refused = badNetwork

@@ -28,7 +28,7 @@ func (c *call) writeRecord() {
 	}
 	if len(who.claims) > 0 && who.operator == "" {
 		top := who.claims[min(who.claims.first(), len(who.claims)-1)].Grant
-		r.Agent, r.Run, r.User, r.Tenant = who.claims.agent(), top.Run, top.User, top.Tenant
+		r.Agent, r.Run, r.User, r.Tenant = who.claims.Agent(), top.Run, top.User, top.Tenant
 	}
 	// What is malformed may be anything, a value pasted into the wrong argument too; and what an unknown caller writes is
 	// not worth the room.

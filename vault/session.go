@@ -105,7 +105,7 @@ func (s *Session) Issue(ctx context.Context, g Grant) (*Session, error) {
 func (s *Session) child(c *call) *Session {
 	child := &Session{core: s.core, token: c.token, from: s.from}
 	if id := c.claims; id.from(s.from) && s.core().builtin {
-		child.known.Store(&identity{claims: id, ends: id.expires(s.core().maxTTL), from: s.from.Unmap().WithZone(""), generation: c.generation})
+		child.known.Store(&identity{claims: id, ends: id.endsBy(s.core().maxTTL), from: s.from.Unmap().WithZone(""), generation: c.generation})
 	}
 	return child
 }

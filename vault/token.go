@@ -73,7 +73,7 @@ func (c Claims) narrowing(id string, g Grant, now time.Time) (Link, error) {
 		return Link{}, err
 	}
 	l.ID = c.last().ID + "." + id
-	if end := c.expires(longestTTL); l.Expires.After(end) {
+	if end := c.endsBy(longestTTL); l.Expires.After(end) {
 		return Link{}, fmt.Errorf("%w: it would outlive the token, which ends at %s", errWidens, end.Format(time.RFC3339))
 	}
 	for i := range c {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,16 +105,9 @@ func (h *handler) visit(r *http.Request, c front.Caller) (*visit, *front.Refusal
 	if err != nil {
 		return nil, h.Refused(r, c, err)
 	}
-	w, ends := who{Holder: c.Holder}, time.Time{}
-	for _, l := range claims {
-		if w.grant == "" && !strings.HasPrefix(l.ID, "key:") {
-			w.grant = l.ID
-		}
-		if ends.IsZero() || !l.Expires.IsZero() && l.Expires.Before(ends) {
-			ends = l.Expires
-		}
-	}
-	o, err := h.known.get(w, func() (*one, error) { return h.newOne(r.Context(), c.Session, ends) })
+	grant, _ := claims.Grant()
+	w := who{grant.ID, c.Holder}
+	o, err := h.known.get(w, func() (*one, error) { return h.newOne(r.Context(), c.Session, claims.Expires()) })
 	switch {
 	case errors.Is(err, vault.ErrInvalid): // a key, which can only issue, or a token without an agent
 		return nil, h.Turn(r, c, front.StatusOf(vault.ErrDeadToken))

@@ -80,7 +80,7 @@ func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Ca
 		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
 	}
 	var who string
-	who, c.Proven = principal(r.Context(), c, c.Holder.From)
+	who, c.Proven = principal(r.Context(), c)
 	if c.Proven && !c.IsOp {
 		f.sessions.Add(c.Holder, c.Session)
 	}

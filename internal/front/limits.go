@@ -6,8 +6,6 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"net/netip"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -63,16 +61,16 @@ func (l *limits) take(who string) *Refusal {
 }
 
 // principal names who asks, and whether the vault proves the bearer; it is not asked whether that still lives.
-func principal(ctx context.Context, c Caller, from netip.Addr) (who string, proven bool) {
+func principal(ctx context.Context, c Caller) (who string, proven bool) {
 	claims, err := c.Door().Claims(ctx)
 	if err == nil && len(claims) > 0 {
-		first := 0
-		if strings.HasPrefix(claims[0].ID, "key:") && len(claims) > 1 { // a token that was issued with an agent key
-			first = 1
+		l, ok := claims.Grant()
+		if !ok { // a key
+			l = claims[0]
 		}
-		return claims[first].ID, true
+		return l.ID, true
 	}
-	bits := 24
+	from, bits := c.Holder.From, 24
 	if from.Is6() {
 		bits = 64
 	}

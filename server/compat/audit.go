@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -61,8 +62,8 @@ var names = map[string]string{
 
 func eventOf(r audit.Record) event {
 	e := event{
-		ID: strconv.FormatInt(r.Seq, 10), EventType: or(names[r.Op], "vault."+r.Op), ActorType: "unknown", ResourceType: "vault",
-		CreatedAt: stamp(r.Time), IPAddress: orNull(r.Addr), ResourceID: orNull(or(r.Path, r.Target)),
+		ID: strconv.FormatInt(r.Seq, 10), EventType: cmp.Or(names[r.Op], "vault."+r.Op), ActorType: "unknown", ResourceType: "vault",
+		CreatedAt: stamp(r.Time), IPAddress: orNull(r.Addr), ResourceID: orNull(cmp.Or(r.Path, r.Target)),
 		Metadata: evidence{
 			string(r.Outcome), r.Cause, r.Token, r.Run, r.User, r.Tenant, r.Version, r.Method, r.Host, r.Reason, r.Call, r.Count, nil, r.Metadata,
 		},

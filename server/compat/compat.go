@@ -39,7 +39,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, no := h.Admit(w, r, front.Bearer(r))
-	if no == nil && !c.Proven && r.ContentLength != 0 {
+	if no == nil && !c.Proven {
 		no = h.Stranger(r, c) // whatever one sends is not read
 	}
 	if no != nil {

@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ type secret struct {
 func secretOf(it vault.Item) secret {
 	s := secret{
 		ID: it.Path, Path: it.Path, Version: it.Version, Metadata: it.Metadata, Description: it.Metadata["description"],
-		SecretType: or(it.Policy.Type, anyType), AccessTier: or(string(it.Policy.Tier), string(vault.Standard)),
+		SecretType: cmp.Or(it.Policy.Type, anyType), AccessTier: cmp.Or(string(it.Policy.Tier), string(vault.Standard)),
 		CreatedAt: stamp(it.Created), UpdatedAt: stamp(it.Created),
 	}
 	s.Type, s.Tier = s.SecretType, s.AccessTier
@@ -102,13 +103,6 @@ func cut(path string) (namespace, key string) {
 		return path[:i], path[i+1:]
 	}
 	return "", path
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -42,9 +42,7 @@ func (q *request) me() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range claims {
-			out.ID, out.Name = l.ID, or(l.Grant.Agent, out.Name)
-		}
+		out.ID, out.Name = claims[len(claims)-1].ID, claims.Agent()
 	}
 	out.Email = out.Name
 	return out, nil

@@ -59,7 +59,7 @@ func TestMe(t *testing.T) {
 		{"secrets:list:production/*", "GET", "/v1/me", "", 200, `"name":"worker","plan":"keyward","subscription_status":"active","secret_count":4,"agent_count":null`, "list *"},
 		{"secrets:write:production/*", "GET", "/v1/me", "", 200, `"secret_count":null`, "list * denied scope"},
 		{"researcher", "GET", "/v1/me", "", 200, `"name":"researcher","plan":"keyward","subscription_status":"active","secret_count":null`, "list * denied not_for_this_credential"},
-		{"stranger", "GET", "/v1/me", "", 401, `"code":"UNAUTHORIZED"`, "list * denied bad_token"},
+		{"stranger", "GET", "/v1/me", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 		{"secrets:read:production/*", "GET", "/v1/namespaces", "", 200, `{"namespaces":["production","production/search","production/search/deep"],"items":[{"namespace":"production","secret_count":1},{"namespace":"production/search","secret_count":2}`, "list *"},
 	})
 }
@@ -117,7 +117,7 @@ func TestAudit(t *testing.T) {
 	}
 	want := []string{
 		"audit.read user alice vault",
-		"secret.read.denied unknown  secret staging/db",
+		"secret.read.denied unknown  vault",
 		"secret.write.denied agent worker secret staging/db",
 		"secret.read.denied agent worker secret staging/db",
 		"secret.deleted agent worker secret production/x",

@@ -87,13 +87,13 @@ func (q *request) consent(has func(scope.Set) bool) bool {
 	if q.by.IsOp {
 		return true
 	}
-	claims, known := q.claims()
+	claims, err := q.by.Door().Claims(q.Context())
 	for _, l := range claims {
 		if !l.Grant.Scopes.IsZero() && !has(l.Grant.Scopes) {
 			return false
 		}
 	}
-	return known
+	return err == nil
 }
 
 type namespace struct {

@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -96,7 +97,7 @@ func (q *request) call(by calls, query ...string) (any, error) {
 		good = good && slices.Contains(query, name) && len(all) == 1
 	}
 	if !good {
-		return nil, front.Badly("the query: this call takes %s; a path has no ? in it", or(strings.Join(query, " and "), "none"))
+		return nil, front.Badly("the query: this call takes %s; a path has no ? in it", cmp.Or(strings.Join(query, " and "), "none"))
 	}
 	return f(q)
 }

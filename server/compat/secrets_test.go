@@ -45,7 +45,7 @@ func TestReadOrList(t *testing.T) {
 		{"secrets:use:*", "GET", "/v1/secrets/staging/db", "", 403, `"code":"SCOPE_DENIED"`, "get staging/db denied scope"},
 		{below, "GET", "/v1/secrets/staging", "", 403, `"code":"SCOPE_DENIED"`, "list staging/* denied scope"},
 		{"researcher", "GET", "/v1/secrets/production/search/tavily", "", 403, `"code":"SCOPE_DENIED"`, "get production/search/tavily denied not_for_this_credential"},
-		{"stranger", "GET", "/v1/secrets/staging/db", "", 401, `"code":"UNAUTHORIZED"`, "get staging/db denied bad_token"},
+		{"stranger", "GET", "/v1/secrets/staging/db", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 		{"nobody", "GET", "/v1/secrets/staging/db", "", 401, `"code":"UNAUTHORIZED"`, "get denied bad_token"},
 	})
 }

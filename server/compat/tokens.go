@@ -3,7 +3,7 @@
 package compat
 
 import (
-	"errors"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -60,16 +60,10 @@ func (q *request) issue() (any, error) {
 		}
 		g.Agent = k.Name
 	}
-	known, err := q.fit(&g, in.Scopes)
-	if err != nil {
+	if err := q.fit(&g, in.Scopes); err != nil {
 		return nil, err
 	}
 	s, err := q.by.Door().Issue(q.Context(), g)
-	if !known && errors.Is(err, vault.ErrDenied) && !errors.Is(err, vault.ErrDeadToken) { // another process has made the key: it is known by now
-		if _, err = q.fit(&g, in.Scopes); err == nil {
-			s, err = q.by.Door().Issue(q.Context(), g)
-		}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,30 +71,23 @@ func (q *request) issue() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := token{Token: s.Token().Reveal(), TokenID: claims[len(claims)-1].ID, ExpiresAt: stamp(ends(claims))}
+	out := token{Token: s.Token().Reveal(), TokenID: claims[len(claims)-1].ID, ExpiresAt: stamp(claims.Expires()), AgentID: claims.Agent()}
 	out.Value, out.Scopes = out.Token, strings.Fields(own(claims).String())
 	out.Scope = strings.Join(out.Scopes, " ")
-	for _, l := range claims {
-		out.AgentID = or(l.Grant.Agent, out.AgentID)
-	}
 	return out, nil
 }
 
-// fit gives g the scopes that are asked for, as they are within the claims of the bearer, and their end. It reports whether this
-// process knows the bearer.
-func (q *request) fit(g *vault.Grant, asked []string) (known bool, err error) {
-	claims, known := q.claims()
-	if end := ends(claims); narrows(claims) && time.Now().Add(g.TTL).After(end) {
+// fit gives g the scopes that are asked for, as they are within the claims of the bearer, and their end.
+func (q *request) fit(g *vault.Grant, asked []string) error {
+	claims, err := q.by.Door().Claims(q.Context())
+	if err != nil {
+		return err
+	}
+	if _, narrows := claims.Grant(); narrows && time.Now().Add(g.TTL).After(claims.Expires()) {
 		g.TTL = 0 // as long as the token that asks: the SDK asks for an hour, whatever that has left
 	}
 	g.Scopes, err = granted(asked, own(claims))
-	return known, err
-}
-
-// claims are those of the bearer, if this process knows it.
-func (q *request) claims() (claims vault.Claims, known bool) {
-	claims, err := q.by.Door().Claims(q.Context())
-	return claims, err == nil
+	return err
 }
 
 func (b tokenBody) grant() (g vault.Grant, err error) {
@@ -117,7 +104,7 @@ func (b tokenBody) grant() (g vault.Grant, err error) {
 	if g.TTL, err = ttl(b.TTL, b.TTLSeconds); err != nil {
 		return g, err
 	}
-	g.Description = or(b.Description, b.Reason)
+	g.Description = cmp.Or(b.Description, b.Reason)
 	for _, text := range slices.Concat(b.IPAllowlist, b.AllowedIPs) {
 		n, err := netip.ParsePrefix(text)
 		if a, bad := netip.ParseAddr(text); bad == nil && a.Zone() == "" {
@@ -169,18 +156,4 @@ func own(claims vault.Claims) scope.Set {
 		}
 	}
 	return scope.Set{}
-}
-
-func ends(claims vault.Claims) (end time.Time) {
-	for _, l := range claims {
-		if !l.Expires.IsZero() && (end.IsZero() || l.Expires.Before(end)) {
-			end = l.Expires
-		}
-	}
-	return end
-}
-
-// narrows reports whether claims are those of a token, and not of a key alone.
-func narrows(claims vault.Claims) bool {
-	return len(claims) > 0 && !(len(claims) == 1 && strings.HasPrefix(claims[0].ID, "key:"))
 }
