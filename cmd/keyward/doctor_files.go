@@ -20,14 +20,14 @@ func (d *doctor) checkFiles(check, path string, suffixes ...string) {
 	before := len(d.findings)
 	for _, suffix := range suffixes {
 		info, err := os.Lstat(path + suffix)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			d.checkFile(check, path+suffix, info)
+		case !errors.Is(err, fs.ErrNotExist):
 			d.failed(check, err)
-			continue
+		case suffix == "":
+			d.problem(check, "put it back, or say where it is", "%s is not there", path)
 		}
-		d.checkFile(check, path+suffix, info)
 	}
 	d.refused = d.refused || len(d.findings) > before
 	d.checkFolder(check, filepath.Dir(path))

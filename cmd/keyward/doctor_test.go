@@ -40,7 +40,7 @@ func TestDoctor(t *testing.T) {
 		},
 		"a key that is gone": {
 			harm: func(s *terminal) error { return os.Remove(s.vars["HOME"] + "/.config/keyward/root.key") },
-			want: `problem +vault +.*no root key.*\n +→ --root or KEYWARD_ROOT`, code: exitFailure,
+			want: `problem +root key +.*/root.key is not there\n +→ put it back`, code: exitFailure,
 		},
 		"a key of others": {
 			harm: func(s *terminal) error { return os.Chmod(s.vars["HOME"]+"/.config/keyward/root.key", 0o640) },

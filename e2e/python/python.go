@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -36,44 +35,20 @@ func Venv(ctx context.Context, requirements string) (interpreter string, err err
 	if base == "" {
 		return "", fmt.Errorf("%w: it needs Python 3.10, 3.11 or 3.12, and pip", kit.ErrSkip)
 	}
-	cache, err := kit.CacheDir()
-	if err != nil {
-		return "", err
-	}
 	hash := sha256.Sum256(append([]byte(version), text...))
-	dir := filepath.Join(cache, fmt.Sprintf("e2e-%x", hash[:6]))
-	interpreter = filepath.Join(dir, "bin", "python")
-	if _, err := os.Stat(interpreter); err == nil {
-		return interpreter, nil
-	}
-	// It takes its name when it is complete: what it has are no paths of its own that matter to who runs its interpreter.
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	part, err := os.MkdirTemp(cache, "e2e-part-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(part) // nothing is there if it was renamed
-	list := filepath.Join(part, requirements)
-	err = errors.Join(os.Chmod(part, 0o755), os.WriteFile(list, text, 0o644))
-	if err != nil {
-		return "", err
-	}
-	fmt.Printf("  pip installs %s for %s\n", requirements, version)
-	for _, args := range [][]string{
-		{base, "-m", "venv", "--without-pip", part},
-		{pip(ctx), "-m", "pip", "--python", filepath.Join(part, "bin", "python"), "install", "--quiet", "--no-deps", "--only-binary", ":all:", "-r", list},
-	} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
+	dir, err := kit.Cached(fmt.Sprintf("e2e-%x", hash[:6]), map[string][]byte{requirements: text}, func(dir string) error {
+		fmt.Printf("  pip installs %s for %s\n", requirements, version)
+		for _, args := range [][]string{
+			{base, "-m", "venv", "--without-pip", dir},
+			{pip(ctx), "-m", "pip", "--python", filepath.Join(dir, "bin", "python"), "install", "--quiet", "--no-deps", "--only-binary", ":all:", "-r", filepath.Join(dir, requirements)},
+		} {
+			if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
+			}
 		}
-	}
-	err = os.Rename(part, dir)
-	if _, err2 := os.Stat(interpreter); err2 == nil {
-		err = nil // another run was first
-	}
-	return interpreter, err
+		return nil
+	})
+	return filepath.Join(dir, "bin", "python"), err // the paths of its own that it has do not matter to who runs its interpreter
 }
 
 var names = []string{"python3", "python3.12", "python3.11", "python3.10", "/usr/bin/python3"}

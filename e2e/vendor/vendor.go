@@ -7,9 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,38 +29,21 @@ func modules(ctx context.Context) (string, error) {
 	if _, noNPM := exec.LookPath("npm"); err != nil || noNPM != nil || strings.TrimSpace(string(out)) != "true" {
 		return "", fmt.Errorf("%w: it needs Node.js 20.19, 22.12 or later, and npm", kit.ErrSkip)
 	}
-	cache, err := kit.CacheDir()
-	if err != nil {
-		return "", err
-	}
-	lock, err := files.ReadFile("package-lock.json")
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, fmt.Sprintf("e2e-vendor-%x", sha256.Sum256(lock))[:24])
-	if _, err := os.Stat(dir); err == nil {
-		return filepath.Join(dir, "node_modules"), nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	part, err := os.MkdirTemp(cache, "e2e-part-") // it takes its name when it is complete
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(part) // nothing is there if it was renamed
+	begin := map[string][]byte{}
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err1 := files.ReadFile(name)
-		if err := errors.Join(err1, os.WriteFile(filepath.Join(part, name), text, 0o644)); err != nil {
+		if begin[name], err = files.ReadFile(name); err != nil {
 			return "", err
 		}
 	}
-	fmt.Println("  npm installs the clients")
-	npm := exec.CommandContext(ctx, "npm", "--prefix", part, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w: %s", err, out)
-	}
-	return filepath.Join(dir, "node_modules"), os.Rename(part, dir)
+	dir, err := kit.Cached(fmt.Sprintf("e2e-vendor-%x", sha256.Sum256(begin["package-lock.json"]))[:24], begin, func(dir string) error {
+		fmt.Println("  npm installs the clients")
+		npm := exec.CommandContext(ctx, "npm", "--prefix", dir, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+		if out, err := npm.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm ci: %w: %s", err, out)
+		}
+		return nil
+	})
+	return filepath.Join(dir, "node_modules"), err
 }
 
 // start runs a script with what it is told, and what all of them are.

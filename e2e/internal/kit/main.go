@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -93,14 +92,4 @@ func run(ctx context.Context, g Group, root, binary string, keep bool) error {
 		return err
 	}
 	return errors.Join(g.Run(ctx, k), k.close())
-}
-
-// CacheDir returns where what was built and installed is kept for the next run. A worker may run as another user, to whom the
-// home of root is closed as a rule, so root's is a system folder unless XDG_CACHE_HOME says otherwise.
-func CacheDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if os.Getuid() == 0 && os.Getenv("XDG_CACHE_HOME") == "" {
-		base, err = "/var/cache", nil
-	}
-	return filepath.Join(base, "keyward-ci"), err
 }
