@@ -24,9 +24,14 @@ const (
 // contain is h with its panics held, and its clients to partWait and restWait.
 func contain(h http.Handler, faults *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t := &timed{ResponseWriter: w, control: http.NewResponseController(w), streams: r.ProtoMajor > 1}
+		t := &timed{ResponseWriter: w, control: http.NewResponseController(w), lifts: r.ProtoMajor > 1 || r.TLS != nil, set: time.Now().Add(partWait)}
+		if t.lifts && r.Header.Get("Expect") == "" {
+			t.lift()
+		}
+		_ = t.control.SetReadDeadline(time.Time{})
 		body := &watched{ReadCloser: r.Body}
 		body.ended.Store(r.Body == http.NoBody)
+		asked := r
 		if !body.ended.Load() {
 			own := *r
 			own.Body = body
@@ -34,6 +39,7 @@ func contain(h http.Handler, faults *slog.Logger) http.Handler {
 		}
 		defer func() {
 			p := recover()
+			asked.MultipartForm = r.MultipartForm // whose files net/http removes
 			// net/http reads the rest of the body and writes that of the answer behind our back, and lifts these when it has.
 			if !body.ended.Load() {
 				_ = t.control.SetReadDeadline(time.Now().Add(restWait))
@@ -71,12 +77,13 @@ func (b *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timed gives each part of an answer its own time to go out. Setting a deadline costs as much as reading a body: one that has just
-// been set does for the next part.
+// timed gives each part of an answer its own time to go out. The first has that of Serve's WriteTimeout, in which net/http also asks
+// for a body that waits to be asked for. Setting a deadline costs as much as reading a body: one that has just been set does for the
+// next part.
 type timed struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	streams bool // HTTP/2, where a deadline that passes between two parts ends the stream
+	lifts   bool // no deadline may pass between two parts: HTTP/2 ends the stream, and TLS cannot answer a client that changes its keys
 	begun   bool
 	set     time.Time // the deadline
 }
@@ -113,8 +120,14 @@ func (t *timed) extend() {
 	}
 }
 
+// SetWriteDeadline is for handlers that know better, until the next part.
+func (t *timed) SetWriteDeadline(until time.Time) error {
+	t.set = time.Time{}
+	return t.control.SetWriteDeadline(until)
+}
+
 func (t *timed) lift() {
-	if t.streams {
+	if t.lifts {
 		t.set = time.Time{}
 		_ = t.control.SetWriteDeadline(time.Time{})
 	}
@@ -159,6 +172,9 @@ func (p *paced) end() {
 	if !p.mu.TryLock() { // somebody reads. Where nobody does, a deadline would end the next request of the connection
 		_ = p.control.SetReadDeadline(time.Unix(1, 0))
 		p.mu.Lock()
+		if p.ended.Load() { // it was a read behind the end, and net/http has begun to read
+			_ = p.control.SetReadDeadline(time.Time{})
+		}
 	}
 	p.mu.Unlock()
 }

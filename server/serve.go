@@ -33,8 +33,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, faults *slog.Log
 	s := &http.Server{
 		Handler:           contain(h, faults),
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second, // of requests that net/http answers itself: contain lifts it
+		WriteTimeout:      partWait,         // of such answers, and of the first part of any: contain sees to the others
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: partWait, SendPingTimeout: partWait}, // who stops reading
 
 		DisableGeneralOptionsHandler: true,                       // it answers strangers for any host
 		ErrorLog:                     log.New(io.Discard, "", 0), // it quotes what clients send

@@ -3,8 +3,10 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -99,7 +101,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w, r)
 		return
 	}
+	body, done, no := front.ReadBody(w, r, maxMessage)
+	defer done()
+	if no != nil {
+		no.Write(w, r) // like all that is wrong with a message
+		return
+	}
 	in := r.Clone(context.WithValue(r.Context(), visitKey{}, v))
+	in.Body = io.NopCloser(bytes.NewReader(body))
 	in.Header.Del("Authorization") // not for whatever comes behind
 	h.sdk.ServeHTTP(&answer{ResponseWriter: w, visit: v, asked: r}, in)
 	if v.dead.Load() {

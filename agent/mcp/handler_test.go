@@ -3,15 +3,19 @@
 package mcp_test
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,6 +25,7 @@ import (
 	"github.com/keyward-go/keyward/audit"
 	"github.com/keyward-go/keyward/backend/memory"
 	"github.com/keyward-go/keyward/scope"
+	"github.com/keyward-go/keyward/server"
 	"github.com/keyward-go/keyward/vault"
 	"github.com/keyward-go/keyward/vault/vaulttest"
 )
@@ -493,3 +498,47 @@ func TestRateOfGrant(t *testing.T) {
 		t.Error(codes)
 	}
 }
+
+// A message has to be there in half a minute: the SDK would wait for its last byte for ever.
+func TestSlowMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := vaulttest.Open(t, nil)
+		h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &oneConn{make(chan net.Conn, 1)}
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(ctx, l, h, nil) }()
+		here, there := net.Pipe()
+		l.conns <- there
+		start := time.Now()
+		token := vaulttest.Session(t, v, "a", "secrets:use:other/x").Token().Reveal()
+		fmt.Fprintf(here, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", token)
+		resp, err := http.ReadResponse(bufio.NewReader(here), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != 400 || time.Since(start) > time.Minute {
+			t.Errorf("%s after %v", resp.Status, time.Since(start))
+		}
+		here.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type oneConn struct{ conns chan net.Conn }
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	c, ok := <-l.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (l *oneConn) Close() error   { close(l.conns); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }

@@ -6,21 +6,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/keyward-go/keyward/vault"
 )
-
-// A body has to be there in this time.
-const bodyWait = 30 * time.Second
 
 // ReadJSON reads the body of r, one JSON object of at most limit bytes, into v. There is one reading of it: duplicate and unknown
 // keys, keys in another case, null, text that is not UTF-8, and anything behind the object are refused. An error names the keys that
@@ -41,22 +36,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, strict
 	if r.Header.Get("Content-Encoding") != "" {
 		return &Refusal{http.StatusUnsupportedMediaType, "invalid", "send the body without a Content-Encoding", 0}
 	}
-	if r.ContentLength > limit {
-		return tooLong(limit)
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // not every writer can
-	from := &counted{Reader: http.MaxBytesReader(w, r.Body, limit)}
-	defer from.done()
-	body, err := io.ReadAll(from)
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	var long *http.MaxBytesError
-	switch {
-	case errors.As(err, &long):
-		return tooLong(limit)
-	case errors.Is(err, errBodies):
-		return &Refusal{http.StatusServiceUnavailable, "busy", "too many large bodies at once: wait, then ask again", 1}
-	case err != nil:
-		return &Refusal{http.StatusBadRequest, "invalid", "the body broke off, or came too slowly", 0}
+	body, done, no := ReadBody(w, r, limit)
+	defer done()
+	if no != nil {
+		return no
 	}
 	defer clear(body)
 	opts := []json.Options{json.RejectUnknownMembers(true)}
@@ -100,10 +83,6 @@ func keysOf(t reflect.Type) (keys []string) {
 		}
 	}
 	return keys
-}
-
-func tooLong(limit int64) *Refusal {
-	return &Refusal{http.StatusRequestEntityTooLarge, "invalid", fmt.Sprintf("the body has more than %d bytes", limit), 0}
 }
 
 // noNull refuses null, which package json takes for an absent key: max_uses of null would be no limit.
