@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,19 +207,7 @@ func TestLongStreams(t *testing.T) {
 
 // HTTP/2 ends a stream whose deadline passes, written or not: none may stand between two parts.
 func TestLongStreamsHTTP2(t *testing.T) {
-	lent := httptest.NewTLSServer(nil)
-	lent.Close()
-	synctest.Test(t, func(t *testing.T) {
-		l := newPipes()
-		ctx, stop := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() {
-			ended <- server.Serve(ctx, tls.NewListener(l, &tls.Config{Certificates: lent.TLS.Certificates, NextProtos: []string{"h2"}}), hour(t), nil)
-		}()
-		client := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c := tls.Client(l.dial(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) // a bubble begins in the year 2000
-			return c, c.HandshakeContext(ctx)
-		}}
+	overHTTP2(t, hour, func(t *testing.T, client *http.Transport, _ *stalling) {
 		start := time.Now()
 		req, _ := http.NewRequest("GET", "https://localhost/", nil)
 		resp, err := client.RoundTrip(req)
@@ -226,10 +215,82 @@ func TestLongStreamsHTTP2(t *testing.T) {
 		if resp.ProtoMajor != 2 {
 			t.Error(resp.Proto)
 		}
+	})
+}
+
+// Who stops reading a connection of HTTP/2 is let go, with all its streams.
+func TestNobodyReadsHTTP2(t *testing.T) {
+	waits := func(t *testing.T) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/waits" {
+				return
+			}
+			start := time.Now()
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			if took := time.Since(start); took > 3*time.Minute {
+				t.Errorf("held for %v", took)
+			}
+		})
+	}
+	overHTTP2(t, waits, func(t *testing.T, client *http.Transport, conn *stalling) {
+		req, _ := http.NewRequest("GET", "https://localhost/", nil)
+		resp, err := client.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		synctest.Wait()
+		conn.stall.Store(true)
+		req.URL.Path = "/waits"
+		go client.RoundTrip(req)
+		time.Sleep(time.Hour)
+	})
+}
+
+// overHTTP2 serves a handler over TLS and HTTP/2, in a bubble, to f, whose client has one connection.
+func overHTTP2(t *testing.T, handler func(*testing.T) http.Handler, f func(*testing.T, *http.Transport, *stalling)) {
+	t.Helper()
+	lent := httptest.NewTLSServer(nil)
+	lent.Close()
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- server.Serve(ctx, tls.NewListener(l, &tls.Config{Certificates: lent.TLS.Certificates, NextProtos: []string{"h2"}}), handler(t), nil)
+		}()
+		conn := &stalling{Conn: l.dial(), closed: make(chan struct{})}
+		client := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) // a bubble begins in the year 2000
+			return c, c.HandshakeContext(ctx)
+		}}
+		f(t, client, conn)
+		conn.Close()
 		client.CloseIdleConnections()
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// stalling is a connection that is not read any more once it stalls.
+type stalling struct {
+	net.Conn
+	stall  atomic.Bool
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *stalling) Read(p []byte) (int, error) {
+	if s.stall.Load() {
+		<-s.closed
+	}
+	return s.Conn.Read(p)
+}
+
+func (s *stalling) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
 }
