@@ -83,7 +83,7 @@ func New(ctx context.Context, s *vault.Session, opts ...Option) (*Agent, error) 
 	if a.name == "" {
 		return nil, fmt.Errorf("agent: %w: the token names no agent", vault.ErrInvalid)
 	}
-	a.egress = egress.New(s, egress.NewPool(o.roots), egress.Remember(a.redactor))
+	a.egress = egress.New(s, "", egress.NewPool(o.roots), egress.Remember(a.redactor))
 	return a, nil
 }
 

@@ -20,6 +20,9 @@
 // transcript) is the framework's business: Redactor masks it where you can put it in the way. It is the second net; the
 // first is not to reveal.
 //
+// Package net/http tells package log what an upstream sends behind an answer, which may be the credential that it was sent.
+// slog.SetDefault with redact.Redactor.Handler masks that too.
+//
 // # What is recorded
 //
 // Every use and every refusal, by the door of package vault, with the path, the reason that the model or the developer gave (of a

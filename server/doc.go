@@ -39,6 +39,9 @@
 // it may not do, 502 and 504 for what an upstream did not. 403 is also for a host at an address that the policy does not allow,
 // which stands in the log as granted: the door let it pass, and the connection was not made.
 //
+// Package net/http tells package log what an upstream sends behind an answer, which may be the credential that it was sent: a process
+// whose log others read calls log.SetOutput(io.Discard). Connections to upstreams are kept for one token and one credential each.
+//
 // Such an answer has the header Keyward-Error, with the code: unauthorized, denied, upstream, or one of those below. So has an error
 // of the API. The header is never an upstream's: the gateway removes it there.
 //

@@ -53,7 +53,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := &trip{gateway: g, w: w, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
-	engine := egress.New(caller.Session, g.pool, t.mask)
+	engine := egress.New(caller.Session, string(caller.Holder.Bearer[:]), g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{
 			Path: path, Reason: r.Header.Get("Keyward-Reason"), Call: cmp.Or(r.Header.Get("Keyward-Call"), caller.ID),

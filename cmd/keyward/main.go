@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -29,6 +30,7 @@ import (
 
 func main() {
 	conceal()
+	log.SetOutput(io.Discard) // net/http quotes there what upstreams send behind an answer
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := guarded(os.Stderr, func() int { return execute(ctx, newApp(), os.Args[1:]) })

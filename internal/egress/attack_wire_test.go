@@ -4,12 +4,14 @@ package egress
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keyward-go/keyward/vault"
 )
@@ -73,5 +75,93 @@ func TestNoRequestInABody(t *testing.T) {
 			t.Errorf("%s: the upstream got %s; %v", name, text, err)
 		}
 		mu.Unlock()
+	}
+}
+
+// careless is an upstream that reads no body, but that of a request to /evil: what stands there it takes for its next request. It
+// closes a connection when it is told to.
+func careless(t *testing.T) (url string, paths func() string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all []string
+	var wg sync.WaitGroup
+	serve := func(c net.Conn) {
+		defer c.Close()
+		for r := bufio.NewReader(c); ; {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			all = append(all, req.Method+" "+req.URL.Path)
+			mu.Unlock()
+			if req.URL.Path == "/evil" {
+				io.Copy(io.Discard, req.Body)
+			}
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			if req.Close {
+				return
+			}
+		}
+	}
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { serve(c) })
+		}
+	})
+	return "http://" + l.Addr().String(), func() string {
+		l.Close()
+		wg.Wait()
+		return strings.Join(all, ", ")
+	}
+}
+
+// A body where servers look for none is no request of its own.
+func TestOddBodies(t *testing.T) {
+	const inner = "POST /evil HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+	for _, method := range []string{"GET", "DELETE", "OPTIONS"} {
+		url, paths := careless(t)
+		b := newBed(t)
+		b.policy(t, vault.Policy{Hosts: []string{url}, Networks: loopback})
+		for range 2 {
+			req, _ := http.NewRequestWithContext(t.Context(), method, url+"/v1", strings.NewReader(inner))
+			if _, _, err := do(b.client(), req); err != nil {
+				t.Error(method, err)
+			}
+		}
+		b.CloseIdle()
+		if got, want := paths(), method+" /v1, "+method+" /v1"; got != want {
+			t.Errorf("%s: the upstream got %s", method, got)
+		}
+	}
+}
+
+// Whoever has an upstream take the body of a POST for a request gets none of the requests of others into it.
+func TestOthersAreNotOnTheConnection(t *testing.T) {
+	const inner = "POST /evil HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+	url, paths := careless(t)
+	b := newBed(t)
+	b.policy(t, vault.Policy{Hosts: []string{url}, Networks: loopback})
+	other := New(b.session, "another", b.pool, b.masking)
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", url+"/v1", strings.NewReader(inner))
+	if _, _, err := do(b.client(), req); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // inside of a body it would wait for its answer
+	defer cancel()
+	req, _ = http.NewRequestWithContext(ctx, "GET", url+"/other", nil)
+	if _, _, err := do(&http.Client{Transport: other.Transport(Use{Path: path})}, req); err != nil {
+		t.Error(err)
+	}
+	b.CloseIdle()
+	if got := paths(); !strings.Contains(got, "GET /other") {
+		t.Errorf("the upstream got %s", got)
 	}
 }

@@ -14,62 +14,60 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// maxSets bounds how many sets of networks have connections at once.
-const maxSets = 16
+// Bounds of what is kept open: of connections of one user, and of users with any.
+const (
+	maxIdle  = 16
+	maxUsers = 128
+)
 
-// Pool holds the connections to upstreams, a transport for each set of networks: one that was made under one policy is never used
-// under another. It is safe for concurrent use.
+// Pool holds the connections to upstreams. They are kept for one user: the holder of one token, with one credential, under one set
+// of networks. An upstream that takes the body of a request for a request of its own, as some do over HTTP/1.1, would answer it
+// on the connection, or take the next request there, with its credential, for the rest of that body. A Pool is safe for concurrent
+// use.
 type Pool struct {
 	roots    *x509.CertPool
 	resolver *net.Resolver // of tests; nil: the system's
 
-	mu   sync.Mutex
-	sets []set // the one that was used last is at the end
+	mu    sync.Mutex
+	users *simplelru.LRU[user, *http.Transport]
 }
+
+type user struct{ holder, path, networks string }
 
 // NewPool returns a pool without connections. roots are the authorities of upstreams; nil: the system's.
-func NewPool(roots *x509.CertPool) *Pool { return &Pool{roots: roots} }
-
-type set struct {
-	networks  string
-	transport *http.Transport
+func NewPool(roots *x509.CertPool) *Pool {
+	users, _ := simplelru.NewLRU(maxUsers, func(_ user, t *http.Transport) { t.CloseIdleConnections() }) // fails for a size below one
+	return &Pool{roots: roots, users: users}
 }
 
-func (p *Pool) of(networks []netip.Prefix) *http.Transport {
+func (p *Pool) of(holder, path string, networks []netip.Prefix) *http.Transport {
 	texts := make([]string, len(networks))
 	for i, n := range networks {
 		texts[i] = n.String()
 	}
 	slices.Sort(texts)
-	key := strings.Join(texts, " ")
+	u := user{holder, path, strings.Join(texts, " ")}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.sets, func(s set) bool { return s.networks == key })
-	var s set
-	switch {
-	case i >= 0:
-		s = p.sets[i]
-		p.sets = slices.Delete(p.sets, i, i+1)
-	case len(p.sets) == maxSets:
-		p.sets[0].transport.CloseIdleConnections()
-		p.sets = slices.Delete(p.sets, 0, 1)
-		fallthrough
-	default:
-		s = set{key, p.transport(slices.Clone(networks))}
+	t, ok := p.users.Get(u)
+	if !ok {
+		t = p.transport(slices.Clone(networks))
+		p.users.Add(u, t)
 	}
-	p.sets = append(p.sets, s)
-	return s.transport
+	return t
 }
 
 // CloseIdle closes the connections that are not in use.
 func (p *Pool) CloseIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range p.sets {
-		s.transport.CloseIdleConnections()
+	for _, t := range p.users.Values() {
+		t.CloseIdleConnections()
 	}
 }
 
@@ -89,8 +87,8 @@ func (p *Pool) transport(networks []netip.Prefix) *http.Transport {
 		TLSClientConfig:        &tls.Config{RootCAs: p.roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           100,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 1 << 20,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,19 +115,26 @@ func TestPools(t *testing.T) {
 	if _, _, err := get(t, b.client(), url); err == nil {
 		t.Error("a connection was used that the policy forbids")
 	}
-	var d Pool
-	first := d.of(loopback)
+	d := NewPool(nil)
+	first := d.of("a", "p", loopback)
 	if first.Proxy != nil {
 		t.Error("there is a proxy")
 	}
 	same := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8")}
-	if d.of(same) == first || d.of([]netip.Prefix{same[1], same[0]}) != d.of(same) || d.of(loopback) != first {
-		t.Error("pools are not by the set of networks")
+	for name, other := range map[string]*http.Transport{
+		"networks": d.of("a", "p", same), "a holder": d.of("b", "p", loopback), "a credential": d.of("a", "q", loopback),
+	} {
+		if other == first {
+			t.Errorf("%s of another: the same connections", name)
+		}
 	}
-	for i := range 3 * maxSets {
-		d.of([]netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)})
+	if d.of("a", "p", []netip.Prefix{same[1], same[0]}) != d.of("a", "p", same) || d.of("a", "p", loopback) != first {
+		t.Error("what is the same has other connections")
 	}
-	if len(d.sets) != maxSets {
-		t.Errorf("%d pools", len(d.sets))
+	for i := range 2 * maxUsers {
+		d.of(strconv.Itoa(i), "p", nil)
+	}
+	if n := d.users.Len(); n != maxUsers {
+		t.Errorf("%d users", n)
 	}
 }

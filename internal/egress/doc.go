@@ -14,7 +14,7 @@
 //     so is the text of an error: errors.go
 //
 // What no transport can keep from its process: net/http tells package log what an upstream sends unasked after an answer, and
-// with GODEBUG=http2debug=2 each header. slog.SetDefault with a handler of the redactor masks package log too.
+// with GODEBUG=http2debug=2 each header. Packages agent and server say what to do about it.
 //
 // A redirect is followed by the caller, by http.Client for one, as a new request that begins at 1.
 package egress

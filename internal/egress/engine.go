@@ -17,6 +17,7 @@ import (
 // Engine sends the requests of one session. It is safe for concurrent use.
 type Engine struct {
 	session *vault.Session
+	holder  string
 	pool    *Pool
 	masking Masking
 }
@@ -42,9 +43,9 @@ type Limits struct {
 	Header time.Duration // until the header is there
 }
 
-// New returns an engine. Others may share its pool.
-func New(s *vault.Session, p *Pool, m Masking) *Engine {
-	return &Engine{session: s, pool: p, masking: m}
+// New returns an engine. Others may share its pool: holder is what they have as another text.
+func New(s *vault.Session, holder string, p *Pool, m Masking) *Engine {
+	return &Engine{session: s, holder: holder, pool: p, masking: m}
 }
 
 // Transport returns the engine as the transport of an http.Client: every redirect comes here again.
@@ -94,7 +95,7 @@ func (e *Engine) Do(req *http.Request, u Use) (*http.Response, error) {
 			out.URL.Scheme, out.URL.Host, _ = strings.Cut(it.Policy.Origin(), "://")
 		}
 		sent = true
-		resp, err = e.pool.of(it.Policy.Networks).RoundTrip(out)
+		resp, err = e.pool.of(e.holder, u.Path, it.Policy.Networks).RoundTrip(out)
 		end.stopTimer()
 		if err == nil {
 			err = answer(resp, req, mask, u.Limits, end)

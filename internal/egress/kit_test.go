@@ -38,7 +38,7 @@ type bed struct {
 func newBed(t testing.TB) bed {
 	v := vaulttest.Open(t, map[string]string{path: canary})
 	r := new(redact.Redactor)
-	return bed{v, New(vaulttest.Session(t, v, "researcher", "secrets:use:production/search/*"), NewPool(nil), Remember(r)), r}
+	return bed{v, New(vaulttest.Session(t, v, "researcher", "secrets:use:production/search/*"), "", NewPool(nil), Remember(r)), r}
 }
 
 func (b bed) policy(t testing.TB, p vault.Policy) {

@@ -23,7 +23,7 @@ func inBubble(t *testing.T, h http.HandlerFunc, f func(t *testing.T, b bed)) {
 		b := newBed(t)
 		b.policy(t, vault.Policy{Hosts: []string{"http://upstream.example"}, Networks: loopback})
 		upstream := &http.Server{Handler: h}
-		transport := b.pool.of(loopback)
+		transport := b.pool.of("", path, loopback)
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			here, there := net.Pipe()
 			go upstream.Serve(&one{conn: there})

@@ -25,6 +25,7 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 	}
 	out.Trailer = nil
 	out.TransferEncoding = nil // "identity" has net/http send a body without saying where it ends
+	out.Close = oddBody(out)
 	drop(out.Header, notForwarded...)
 	value := it.Value.Reveal()
 	kind, name, _ := strings.Cut(it.Policy.Placement, ":")
@@ -39,6 +40,18 @@ func place(ctx context.Context, req *http.Request, it vault.Item) (*http.Request
 		return out, setQuery(out, name, value)
 	}
 	return nil, fmt.Errorf("%w: a placement that this version does not know", vault.ErrInvalid)
+}
+
+// oddBody reports whether r, or its answer, may have a body where servers look for none: they would take it for the next request, or
+// net/http for an answer that nobody asked for, of which it tells package log. Nothing comes next on such a connection.
+func oddBody(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return false
+	case http.MethodHead:
+		return true
+	}
+	return r.Body != nil && r.Body != http.NoBody
 }
 
 // notForwarded are headers of the caller that do not go out: credentials of another kind, what is between two hops only, what
