@@ -25,15 +25,18 @@ const (
 func newAuditListCommand(a *app) *cobra.Command {
 	var flags filterFlags
 	var by []string
-	var limit int
+	var limit positive
 	c := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "Show records, or count them",
 		Long: `List prints the records that fit all the flags, one a line, the oldest first; with --json each as it stands in the log, with its
-whole ids. With --by it counts them. The log is checked on the way: it is as it was written if the exit code is 0, so wait for it.`,
+whole ids. The log is checked on the way: it is as it was written if the exit code is 0, so wait for it.
+
+With --by it counts them, what was granted apart from what was denied or failed. What operators did stands under agent as
+operator:NAME. Who has used a key say --op use and --op get.`,
 		Example: `  keyward audit list --since 7d --outcome denied
-  keyward audit list --by agent,path --since 7d
+  keyward audit list --by agent,host --path production/search/key --op use
   keyward audit list --path 'production/*' --limit 20
   keyward audit list --json | jq .reason`,
 		Args: want(0, 0, "[--by agent,run,user,host,path,outcome] [--since 7d]"),
@@ -42,26 +45,27 @@ whole ids. With --by it counts them. The log is checked on the way: it is as it 
 			if err != nil {
 				return err
 			}
-			if limit < 0 || limit > maxLimit {
+			if limit > maxLimit {
 				return usagef("--limit is a number of at most %d", maxLimit)
 			}
-			for _, name := range by {
-				if groups[name] == nil {
-					return usagef("--by is of %s, with commas between", strings.Join(slices.Sorted(maps.Keys(groups)), ", "))
-				}
+			if cmd.Flags().Changed("by") && len(by) == 0 || slices.ContainsFunc(by, func(name string) bool { return groups[name] == nil }) {
+				return usagef("--by is of %s, with commas between", strings.Join(slices.Sorted(maps.Keys(groups)), ", "))
+			}
+			if len(by) > 0 && f.Outcome == "" && !slices.Contains(by, "outcome") {
+				by = append(by, "outcome")
 			}
 			ctx := cmd.Context()
 			return a.withLog(ctx, func(l *vault.Log) error {
 				if len(by) > 0 {
-					return a.countRecords(ctx, l, f, flags, by, limit)
+					return a.countRecords(ctx, l, f, flags, by, int(limit))
 				}
-				return a.listRecords(ctx, l, f, flags, limit)
+				return a.listRecords(ctx, l, f, flags, int(limit))
 			})
 		},
 	}
 	flags.add(c.Flags())
 	c.Flags().StringSliceVar(&by, "by", nil, "count them by these `FIELDS`: agent,run,user,tenant,operator,op,path,host,outcome,cause")
-	c.Flags().IntVar(&limit, "limit", 0, "only the newest `N`, or with --by the greatest")
+	c.Flags().Var(&limit, "limit", "only the newest `N`, or with --by the greatest")
 	return c
 }
 
@@ -98,7 +102,7 @@ func (a *app) listRecords(ctx context.Context, l *vault.Log, f audit.Filter, fla
 
 // groups are the fields by which records can be counted.
 var groups = map[string]func(audit.Record) string{
-	"agent":    func(r audit.Record) string { return r.Agent },
+	"agent":    actor,
 	"run":      func(r audit.Record) string { return r.Run },
 	"user":     func(r audit.Record) string { return r.User },
 	"tenant":   func(r audit.Record) string { return r.Tenant },
