@@ -90,7 +90,7 @@ func TestRunCauses(t *testing.T) {
 		! ^keyward: use a/tier: denied: the tier of the path needs an approval\n$
 		? 3
 		$ KEYWARD_TOKEN=$TOKEN keyward run --env P=b/other -- true
-		! ^keyward: use b/other: denied\n$
+		! ^keyward: use b/other: denied\n  what KEYWARD_TOKEN holds may not do this there.*\n  an operator finds the cause with keyward audit list --outcome denied\n$
 		? 3
 	`)
 }

@@ -55,9 +55,9 @@ func (t *ago) Set(text string) error {
 	return t.moment.Set(text)
 }
 
-// operations are what a record can be of, as package audit lists them.
+// operations are what a record can be of.
 var operations = strings.Fields(`create get use put delete destroy list versions policy issue revoke freeze thaw whose tokens key keys
-rotate root backup restore archive purge clock denials`)
+log rotate root backup restore archive purge clock denials`)
 
 // filterFlags select records.
 type filterFlags struct {

@@ -36,8 +36,9 @@ To begin:
   keyward set production/search/key --host api.tavily.com # asks for the value
   keyward token issue --agent researcher --scope 'secrets:use:production/search/*'`
 
-const exitCodes = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 the store was changed or rolled back. Those of keyward run are
-the program's, or 127 if there is none and 126 if it may not be executed. Errors are text on the standard error, with --json too.`
+const exitCodes = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 the store was changed or rolled back. That of keyward
+run is the program's, or 127 if there is no such program and 126 if it may not be executed. Errors are text on the standard error,
+with --json too.`
 
 // newRootCommand returns the whole command line.
 func newRootCommand(a *app) *cobra.Command {
