@@ -105,6 +105,7 @@ func TestInCommands(t *testing.T) {
 		"64 former keys still wrap values: RotateKeys without Compromised re-wraps them":                              "keyward rotate without",
 		"put the store back, or restore from a backup with vault.Restore; to begin":                                   "keyward restore; to begin",
 		"or restore from a backup with vault.Restore, which without a backup accepts the store as it is: rolled back": "--accept-rollback",
+		"issued a token that lives until then: archive before the one, or after the other":                            "an earlier --before",
 		"TTL: at most 24h0m0s, by Config.MaxTTL or the limits of the key":                                             "^--ttl: at most 24h",
 		"close that first, or use backend/sqlite, which several may open":                                             "--store sqlite:PATH",
 	} {

@@ -27,6 +27,7 @@ func newTokenRevokeCommand(a *app) *cobra.Command {
 	}
 }
 
+// revokeToken revokes first, which must not wait, and looks then what is known of the id.
 func (a *app) revokeToken(ctx context.Context, c caller, id string) error {
 	op, isOperator := c.(*vault.Operator)
 	if isOperator && shortID.MatchString(id) {
