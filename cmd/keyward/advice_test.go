@@ -90,7 +90,7 @@ func TestRunCauses(t *testing.T) {
 		! ^keyward: use a/tier: denied: the tier of the path needs an approval\n$
 		? 3
 		$ KEYWARD_TOKEN=$TOKEN keyward run --env P=b/other -- true
-		! ^keyward: use b/other: denied\n$
+		! ^keyward: use b/other: denied\n  what KEYWARD_TOKEN holds may not do this there.*\n  an operator finds the cause with keyward audit list --outcome denied\n$
 		? 3
 	`)
 }
@@ -105,6 +105,7 @@ func TestInCommands(t *testing.T) {
 		"64 former keys still wrap values: RotateKeys without Compromised re-wraps them":                              "keyward rotate without",
 		"put the store back, or restore from a backup with vault.Restore; to begin":                                   "keyward restore; to begin",
 		"or restore from a backup with vault.Restore, which without a backup accepts the store as it is: rolled back": "--accept-rollback",
+		"issued a token that lives until then: archive before the one, or after the other":                            "an earlier --before",
 		"TTL: at most 24h0m0s, by Config.MaxTTL or the limits of the key":                                             "^--ttl: at most 24h",
 		"close that first, or use backend/sqlite, which several may open":                                             "--store sqlite:PATH",
 	} {

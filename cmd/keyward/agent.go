@@ -32,6 +32,9 @@ say otherwise.`,
   keyward agent create nightly --scope secrets:read:production/db/password --ttl 10m --expires 365d --network 10.0.0.0/8`,
 		Args: want(1, 1, "NAME --scope SCOPE…"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(flags.scopes) == 0 {
+				return usagef("say what it may get tokens for: --scope SCOPE; see keyward agent create --help")
+			}
 			g, err := a.grant(flags)
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -75,6 +76,7 @@ func recordCells(r audit.Record) []string {
 	if r.Cause != "" {
 		outcome += ":" + r.Cause
 	}
+	who := cmp.Or(actor(r), "-")
 	what := strings.TrimSpace(r.Path + " " + short(r.Target))
 	if what == "" {
 		what = "-"
@@ -94,7 +96,7 @@ func recordCells(r audit.Record) []string {
 		more = append(more, strconv.Quote(r.Reason))
 	}
 	cells := []string{
-		strconv.FormatInt(r.Seq, 10), r.Time.UTC().Format("2006-01-02 15:04:05Z"), outcome, r.Op, who(r), what, strings.Join(more, "  "),
+		strconv.FormatInt(r.Seq, 10), r.Time.UTC().Format("2006-01-02 15:04:05Z"), outcome, r.Op, who, what, strings.Join(more, "  "),
 	}
 	for i, cell := range cells {
 		cells[i] = plain(strings.ReplaceAll(cell, "\n", " "))
@@ -102,15 +104,12 @@ func recordCells(r audit.Record) []string {
 	return cells
 }
 
-// who is the agent, or the operator.
-func who(r audit.Record) string {
-	switch {
-	case r.Agent != "":
-		return r.Agent
-	case r.Operator != "":
+// actor is the agent, or "operator:" and the operator, or nobody, as of a create.
+func actor(r audit.Record) string {
+	if r.Agent == "" && r.Operator != "" {
 		return "operator:" + r.Operator
 	}
-	return "-"
+	return r.Agent
 }
 
 var (
@@ -119,7 +118,7 @@ var (
 	shortID = regexp.MustCompile(`^(key:)?[0-9a-f]{8}(\.[0-9a-f]{8})*$`)
 )
 
-// short is an id in a table: the first eight characters of each part, which the commands take as well.
+// short is an id in a table: the first eight characters of each part, which the commands take as well, and no other number.
 func short(id string) string {
 	if !wholeID.MatchString(id) {
 		return id

@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/keyward-go/keyward/vault"
 )
 
 // spent plays a session after which an agent has read a secret and was refused.
@@ -45,7 +48,7 @@ func TestAuditList(t *testing.T) {
 		$ keyward audit list --by agent,run,user,host,path,outcome --path 'production/*' --json
 		> "agent": "researcher",\n +"count": 1
 		$ keyward audit list --by op --limit 1
-		> ^COUNT  OP\n2 +get\n$
+		> ^COUNT  OP +OUTCOME\n1 +\w+ +\w+\n$
 		$ keyward audit list --limit 2
 		> ^SEQ .*\n +3 .*\n +4 .*\n$
 		$ keyward audit list --since 7d --until 1h
@@ -69,7 +72,44 @@ func TestAuditList(t *testing.T) {
 		? 3
 		$ OP=$(keyward operator create alice)
 		$ KEYWARD_TOKEN=$OP keyward audit list --by operator --op log
-		> ^COUNT  OPERATOR\n1 +alice\n$
+		> ^COUNT  OPERATOR  OUTCOME\n1 +alice +granted\n$
+	`)
+}
+
+// TestAuditQueries: a query for what no record can have is refused; that there is none would be a wrong answer.
+func TestAuditQueries(t *testing.T) {
+	s := spent(t)
+	s.open(time.Now, func(op *vault.Operator) error {
+		_, err := op.Get(t.Context(), vault.Request{Path: "production/search/key", Call: "request-7"})
+		return err
+	})
+	s.play(`
+		$ keyward audit list --op freze
+		! --op is one of create, get, use
+		? 2
+		$ keyward audit list --token zzz
+		! --token is an id: 32 of 0-9 a-f, or the first 8
+		? 2
+		$ keyward audit tail --token 9e0e
+		! or the first 8
+		? 2
+		$ keyward audit list --path 'production search'
+		! --path:
+		? 2
+		$ keyward audit list --agent ''
+		! --agent is empty
+		? 2
+		$ keyward audit list --call request-7
+		> ^SEQ .*\n.* get +operator:tester +production/search/key\n$
+		$ keyward audit list --call request-8
+		! ^none\n$
+		$ keyward audit list --by agent,path --path 'production/search/*'
+		> ^COUNT  AGENT +PATH +OUTCOME\n
+		> 1 +operator:root +production/search/key +granted\n
+		> 1 +operator:tester +production/search/key +granted\n
+		> 1 +researcher +production/search/key +granted\n
+		$ keyward audit list --by agent --outcome denied
+		> ^COUNT  AGENT\n1 +researcher\n$
 	`)
 }
 
@@ -190,7 +230,7 @@ func TestAuditArchive(t *testing.T) {
 		$ keyward audit prove 0
 		? 4
 		$ keyward audit list --by op
-		> 2 +archive
+		> 1 +archive +failed\n1 +archive +granted
 	`)
 	if _, err := os.Stat(filepath.Join(s.vars["DIR"], "none.txt")); err == nil {
 		t.Error("an archive that was refused has left a file")

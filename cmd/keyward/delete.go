@@ -9,7 +9,7 @@ import (
 )
 
 func newDeleteCommand(a *app) *cobra.Command {
-	var version int
+	var version positive
 	c := &cobra.Command{
 		Use:   "delete PATH",
 		Short: "Delete a version, or all of a path",
@@ -20,7 +20,7 @@ Bytes of it may be left in the files of the store until they are used again: key
 		Args: want(1, 1, "PATH [--version N]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			r := vault.Request{Path: args[0], Version: version, Reason: a.reason}
+			r := vault.Request{Path: args[0], Version: int(version), Reason: a.reason}
 			return a.withCaller(ctx, func(c caller) error {
 				if err := c.Delete(ctx, r); err != nil {
 					return err
@@ -34,6 +34,6 @@ Bytes of it may be left in the files of the store until they are used again: key
 			})
 		},
 	}
-	c.Flags().IntVar(&version, "version", 0, "only this version")
+	c.Flags().Var(&version, "version", "only this version")
 	return c
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func newDestroyCommand(a *app) *cobra.Command {
-	var version int
+	var version positive
 	var yes bool
 	c := &cobra.Command{
 		Use:   "destroy PATH --version N",
@@ -34,7 +34,7 @@ made before keep it. It asks for the path to be typed once more, or for --yes.`,
 				}
 			}
 			return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
-				if err := op.Destroy(ctx, vault.Request{Path: args[0], Version: version, Reason: a.reason}); err != nil {
+				if err := op.Destroy(ctx, vault.Request{Path: args[0], Version: int(version), Reason: a.reason}); err != nil {
 					return err
 				}
 				a.printf("version %d of %s is destroyed", version, args[0])
@@ -42,7 +42,7 @@ made before keep it. It asks for the path to be typed once more, or for --yes.`,
 			})
 		},
 	}
-	c.Flags().IntVar(&version, "version", 0, "the version")
+	c.Flags().Var(&version, "version", "the version")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return c
 }

@@ -10,9 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -24,14 +21,10 @@ const (
 	exitDenied   = 3
 	exitNotFound = 4
 	exitTampered = 5
+
+	exitNotExecutable = 126 // of run, as of shells
+	exitNoProgram     = 127
 )
-
-// usageError is a mistake in what was typed.
-type usageError struct{ text string }
-
-func (e usageError) Error() string { return e.text }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // exitCode ends keyward with a code and without another word.
 type exitCode int
@@ -45,6 +38,12 @@ var errNoVault = errors.New("there is no vault")
 var (
 	errForeign = errors.New("this is no anchor as keyward wrote it")
 	errBackup  = errors.New("this is no whole backup")
+)
+
+// errNoProgram and errNotExecutable are of the program that run is to start.
+var (
+	errNoProgram     = errors.New("there is no such program")
+	errNotExecutable = errors.New("it may not be executed")
 )
 
 // advice is what to do about an error, by what errors.Is finds first.
@@ -72,7 +71,20 @@ var advice = []struct {
 	{vault.ErrNotFound, exitNotFound, ""},
 	{vault.ErrConflict, exitFailure, ""},
 	{vault.ErrInvalid, exitUsage, ""},
+	{errNoProgram, exitNoProgram, ""},
+	{errNotExecutable, exitNotExecutable, ""},
+	{fs.ErrNotExist, exitFailure, "is the name spelled right? one that does not begin with / is of the folder where you are"},
 	{fs.ErrPermission, exitFailure, "your user may not: run keyward as the owner of that file or folder (sudo -u NAME keyward …), or name another with --store or --root"},
+}
+
+// bare is what to do about an error that says nothing more than what it is.
+var bare = []struct {
+	is   error
+	text string
+}{
+	{vault.ErrDenied, "what " + tokenEnv + " holds may not do this there, or is frozen (the key of an agent can only issue tokens):\n" +
+		"  an operator finds the cause with keyward audit list --outcome denied"},
+	{vault.ErrNotFound, "keyward list shows the paths that have a value, keyward versions PATH the versions of one"},
 }
 
 // explain returns what to say of an error, what to do next included, and the exit code.
@@ -93,8 +105,16 @@ func (a *app) explain(err error) (text string, code int) {
 	if errors.Is(err, vault.ErrNoKey) && !errors.Is(err, fs.ErrNotExist) { // there is a key, and the text says what to do about it
 		return strings.Replace(text, "no root key at", "the root key is refused:", 1), exitFailure
 	}
+	for _, to := range bare {
+		if strings.HasSuffix(text, ": "+to.is.Error()) {
+			text += "\n  " + to.text
+		}
+	}
 	for _, to := range advice {
 		if errors.Is(err, to.is) {
+			if to.is == vault.ErrDeadToken {
+				to.text = a.ofDeadToken(to.text)
+			}
 			if to.text != "" {
 				text += "\n  " + to.text
 			}
@@ -102,57 +122,4 @@ func (a *app) explain(err error) (text string, code int) {
 		}
 	}
 	return text, exitFailure
-}
-
-// flagError says what is wrong with a flag and does not quote what stood behind it.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	var missing *pflag.ValueRequiredError
-	var invalid *pflag.InvalidValueError
-	see := "; see " + cmd.CommandPath() + " --help"
-	switch {
-	case errors.As(err, &unknown):
-		return usagef("there is no flag %s%s", dashes(unknown.GetSpecifiedName()), see)
-	case errors.As(err, &missing):
-		return usagef("the flag %s needs a value%s", dashes(missing.GetSpecifiedName()), see)
-	case errors.As(err, &invalid):
-		text := "want " + invalid.GetFlag().Value.Type()
-		if e := (usageError{}); errors.As(err, &e) {
-			text = e.text
-		}
-		return usagef("the value of --%s: %s", invalid.GetFlag().Name, text)
-	case errors.Is(err, pflag.ErrHelp):
-		return err
-	}
-	return usagef("a flag is malformed%s", see)
-}
-
-func dashes(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
-}
-
-// family makes c, which does nothing by itself, show its commands.
-func family(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
-	c.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return usagef("there is no such command; %s --help lists them", cmd.CommandPath())
-		}
-		return nil
-	}
-	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	c.AddCommand(commands...)
-	return c
-}
-
-// want checks the number of arguments; usage names them. More of them may be a value, so they are not quoted.
-func want(least, most int, usage string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
-			return usagef("usage: %s %s\n  see %s --help", cmd.CommandPath(), usage, cmd.CommandPath())
-		}
-		return nil
-	}
 }

@@ -9,6 +9,27 @@ import (
 	"time"
 )
 
+// positive is a flag with a number from 1 on: what none would mean is said by leaving the flag out.
+type positive int
+
+func (n *positive) Set(text string) error {
+	i, err := strconv.Atoi(text)
+	if err != nil || i < 1 {
+		return usagef("a number from 1 on")
+	}
+	*n = positive(i)
+	return nil
+}
+
+func (n *positive) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*n))
+}
+
+func (*positive) Type() string { return "N" }
+
 // span is a flag with a duration, in days too.
 type span time.Duration
 
@@ -48,7 +69,7 @@ type moment struct{ time.Time }
 
 func (m *moment) Set(text string) (err error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if m.Time, err = time.Parse(layout, text); err == nil {
+		if m.Time, err = time.Parse(layout, text); err == nil && !m.IsZero() { // the zero time would mean that none was said
 			return nil
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func newGetCommand(a *app) *cobra.Command {
-	var version int
+	var version positive
 	c := &cobra.Command{
 		Use:   "get PATH",
 		Short: "Print a value",
@@ -22,7 +22,7 @@ func newGetCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return a.withCaller(ctx, func(c caller) error {
-				it, err := c.Get(ctx, vault.Request{Path: args[0], Version: version, Reason: a.reason})
+				it, err := c.Get(ctx, vault.Request{Path: args[0], Version: int(version), Reason: a.reason})
 				if err != nil {
 					return err
 				}
@@ -39,6 +39,6 @@ func newGetCommand(a *app) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&version, "version", 0, "this version (else the newest)")
+	c.Flags().Var(&version, "version", "this version (else the newest)")
 	return c
 }

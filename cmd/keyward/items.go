@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +31,14 @@ type policyJSON struct {
 	Expires   time.Time `json:"expires,omitzero"`
 }
 
+// tierOf is the tier of a policy, also if none was ever set.
+func tierOf(p vault.Policy) string { return string(cmp.Or(p.Tier, vault.Standard)) }
+
 func itemOf(it vault.Item) itemJSON {
 	p := it.Policy
 	return itemJSON{
 		Path: it.Path, Version: it.Version, Created: it.Created, Reason: it.Reason, Metadata: it.Metadata,
-		policyJSON: policyJSON{p.Type, string(p.Tier), p.Hosts, texts(p.Networks), p.Placement, p.Expires},
+		policyJSON: policyJSON{p.Type, tierOf(p), p.Hosts, texts(p.Networks), p.Placement, p.Expires},
 	}
 }
 
@@ -61,7 +65,7 @@ func (a *app) printItems(items []vault.Item) error {
 	for _, it := range items {
 		p := it.Policy
 		rows = append(rows, []string{
-			it.Path, strconv.Itoa(it.Version), p.Type, string(p.Tier), strings.Join(p.Hosts, "; "), when(p.Expires), when(it.Created),
+			it.Path, strconv.Itoa(it.Version), p.Type, tierOf(p), strings.Join(p.Hosts, "; "), when(p.Expires), when(it.Created),
 		})
 	}
 	return a.printTable(itemsOf(items), "PATH VERSION TYPE TIER HOSTS EXPIRES CREATED", rows)

@@ -30,6 +30,7 @@ func (a *app) newKey(ctx context.Context, k vault.Key) error {
 			return a.printJSON(map[string]any{"key": bearer.Reveal(), "id": id, "name": k.Name, "expires": k.Expires.UTC()})
 		}
 		a.printf("%s of %s, ends %s; it is shown only now", id, k.Name, when(k.Expires))
+		a.sayNetworks(k.Limits.Networks)
 		return a.printValue(bearer.Reveal())
 	})
 }

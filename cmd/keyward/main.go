@@ -7,9 +7,6 @@
 // says what to do first. What is made for a program to read (a value, a token, a key, a list) is on the standard output,
 // everything else on the other. A value is never an argument: it is typed at a prompt, read from the standard input or from a
 // file.
-//
-// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 the store was changed or rolled back; those of run
-// are the program's.
 package main
 
 import (

@@ -31,7 +31,7 @@ do everything. It lives 90 days if --expires does not say otherwise.`,
 			return a.newKey(cmd.Context(), k)
 		},
 	}
-	c.Flags().Var(&from, "network", "a network that it may be used from; may be repeated")
+	c.Flags().Var(&from, "network", fromNetwork)
 	c.Flags().Var(&expires, "expires", "when it ends, as 90d or 2027-01-31; at most 366 days away")
 	return c
 }

@@ -3,14 +3,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -31,35 +28,6 @@ func (a *app) printValue(text string) error {
 	}
 	_, err := a.out.Write([]byte(text))
 	return err
-}
-
-// printJSON writes v as JSON, in which all that a terminal could obey is escaped: encoding/json leaves DEL, the controls above
-// U+007F and the marks of direction as they are.
-func (a *app) printJSON(v any) error {
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := a.out.Write(escaped(text.Bytes()))
-	return err
-}
-
-// escaped returns JSON with what is not printable in its texts, which is the only place for it, as \u escapes.
-func escaped(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for _, r := range string(text) {
-		if r == '\n' || unicode.IsPrint(r) {
-			out = utf8.AppendRune(out, r)
-			continue
-		}
-		for _, half := range utf16.AppendRune(nil, r) {
-			out = fmt.Appendf(out, `\u%04x`, half)
-		}
-	}
-	return out
 }
 
 // printTable writes rows below a heading, each row with one cell a column; with --json what items holds. A list that is empty

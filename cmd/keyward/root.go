@@ -25,6 +25,7 @@ const (
 	alarm  = "alarm"
 	keep   = "keep"
 	front  = "front"
+	about  = "about"
 )
 
 const welcome = `keyward keeps the credentials of AI agents in a vault, lends them for what a token allows, and records every use.
@@ -35,31 +36,40 @@ To begin:
   keyward set production/search/key --host api.tavily.com # asks for the value
   keyward token issue --agent researcher --scope 'secrets:use:production/search/*'`
 
+const exitCodes = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 the store was changed or rolled back. That of keyward
+run is the program's, or 127 if there is no such program and 126 if it may not be executed. Errors are text on the standard error,
+with --json too.`
+
 // newRootCommand returns the whole command line.
 func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "keyward",
 		Short:         "Keep the credentials of AI agents",
-		Long:          welcome,
+		Long:          welcome + "\n\n" + exitCodes,
+		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
+
+		PersistentPreRunE: together,
 		RunE: func(root *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("there is no such command; keyward --help lists them")
+				return unknownCommand(root, args[0])
 			}
 			_, err := fmt.Fprintf(a.out, "%s\n\n%s\nkeyward --help says what each is for, keyward COMMAND --help how it is used.\n", welcome, overview(root))
 			return err
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetOut(a.out)
+	root.Flags().Bool("version", false, "print which keyward this is")
 	f := root.PersistentFlags()
 	f.StringVar(&a.store, "store", "", "the vault: `sqlite:PATH`, file:PATH or a path (or $"+storeEnv+"; else ~/.local/share/keyward/vault.db)")
 	f.StringVar(&a.root, "root", "", "its root key: `file:PATH`, or the word passphrase to be asked for one (or $"+rootEnv+"; else ~/.config/keyward/root.key)")
 	f.StringVar(&a.anchor, "anchor", "", "the head of the log in another place: `file:PATH` or sqlite:PATH (or $"+anchorEnv+"; else none); keyward anchor begins one")
 	f.StringVar(&a.as, "as", "", "your `NAME` in the records (else your login)")
 	f.StringVar(&a.reason, "reason", "", "why, for the records: a `TEXT`")
-	f.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddGroup(
 		&cobra.Group{ID: begin, Title: "Begin:"},
@@ -68,6 +78,7 @@ func newRootCommand(a *app) *cobra.Command {
 		&cobra.Group{ID: alarm, Title: "When something leaked:"},
 		&cobra.Group{ID: keep, Title: "Log and upkeep:"},
 		&cobra.Group{ID: front, Title: "For other processes:"},
+		&cobra.Group{ID: about, Title: "This command line:"},
 	)
 	add := func(group string, c *cobra.Command) {
 		c.GroupID = group
@@ -101,6 +112,10 @@ func newRootCommand(a *app) *cobra.Command {
 	add(keep, newDoctorCommand(a))
 	add(front, newServeCommand(a))
 	add(front, newMCPCommand(a))
+	add(about, newVersionCommand(a))
+	addAbout(root)
+	a.addJSON(root)
+	addCompletion(root)
 	return root
 }
 
@@ -126,7 +141,6 @@ func execute(ctx context.Context, a *app, args []string) int {
 	root := newRootCommand(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)
-	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
 	text, code := a.explain(err)

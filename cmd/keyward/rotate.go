@@ -22,7 +22,9 @@ func newRotateCommand(a *app) *cobra.Command {
 interrupted, call it again. With --compromised, for keys that somebody has seen, every token is dead at once.
 
 With --new-root it seals these keys under another root key instead, which --root has to name from then on. If it is the former
-root key that leaked, say --compromised too. Backups that were made before still need the former root key.`,
+root key that leaked, say --compromised too. Backups that were made before still need the former root key. What has the vault open
+meanwhile (keyward serve, keyward mcp, your programs) grants nothing from then on, and serve answers 503, until it is started again
+with the new root key.`,
 		Example: `  keyward rotate --reason yearly
   keyward rotate --compromised --reason 'a core dump was uploaded'
   keyward rotate --new-root file:/etc/keyward/root-2.key
@@ -92,6 +94,8 @@ func (a *app) setRoot(ctx context.Context, op *vault.Operator, spec string) erro
 	if err := op.SetRoot(ctx, root, a.reason); err != nil {
 		return err
 	}
-	a.printf("From now on the vault opens with --root %s alone.\n  Keep a copy of the new root key elsewhere, and the former one as long as a backup needs it.", spec)
+	a.printf("From now on the vault opens with --root %s alone.\n"+
+		"  Restart with it what has this vault open: keyward serve, keyward mcp, your programs. They grant nothing until then.\n"+
+		"  Keep a copy of the new root key elsewhere, and the former one as long as a backup needs it.", spec)
 	return nil
 }

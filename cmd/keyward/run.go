@@ -5,10 +5,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +29,7 @@ func newRunCommand(a *app) *cobra.Command {
 		Short: "Run a program with values in its environment",
 		Long: `Run starts a program with values in its environment, each recorded as a use, and masks them in what it prints. With
 KEYWARD_TOKEN set they are what that token may use; the program does not see the token. Signals are passed on, and the exit code
-is the program's, or 128 and the number of the signal that ended it.
+is the program's, or 128 and the number of the signal that ended it; 127 if there is no such program, 126 if it may not be executed.
 
 A path with hosts may go to these hosts alone, over HTTP, and so into no environment.`,
 		Example: `  keyward run --env OPENAI_API_KEY=production/llm/openai -- python worker.py
@@ -41,6 +44,8 @@ A path with hosts may go to these hosts alone, over HTTP, and so into no environ
 	return c
 }
 
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 func (a *app) run(ctx context.Context, env, args []string) error {
 	var names, paths []string
 	for _, e := range env {
@@ -48,11 +53,14 @@ func (a *app) run(ctx context.Context, env, args []string) error {
 		if !ok || name == "" || path == "" {
 			return usagef("--env: NAME=PATH")
 		}
+		if !variable.MatchString(name) {
+			return usagef("--env: the name of a variable is of A-Z a-z 0-9 _ and begins with no digit")
+		}
 		names, paths = append(names, name), append(paths, path)
 	}
 	program := exec.Command(args[0], args[1:]...)
 	if program.Err != nil {
-		return program.Err
+		return notStarted(program.Err)
 	}
 	var mask redact.Redactor
 	out, errOut := mask.Writer(a.out), mask.Writer(a.err)
@@ -74,7 +82,7 @@ func (a *app) run(ctx context.Context, env, args []string) error {
 				program.Env = append(program.Env, names[i]+"="+v.Reveal())
 			}
 			signal.Notify(signals, passedOn(a.inTerm)...)
-			return program.Start()
+			return notStarted(program.Start())
 		})
 	})
 	program.Env = nil
@@ -109,6 +117,17 @@ func (a *app) run(ctx context.Context, env, args []string) error {
 		return nil
 	}
 	return waited
+}
+
+// notStarted says why a program does not start, by the two cases that shells tell apart.
+func notStarted(err error) error {
+	switch {
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", errNoProgram, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%w: %w", errNotExecutable, err)
+	}
+	return err
 }
 
 // passedOn are the signals for the program. Those that a terminal sends for a key, it sends to the program by itself.

@@ -4,12 +4,19 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func TestRun(t *testing.T) {
 	s := newTerminal(t)
+	s.file("text", "text")
+	s.file("no-format", "text")
+	if err := os.Chmod(filepath.Join(s.vars["DIR"], "no-format"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.play(`
 		$ keyward init
 		$ keyward set production/db/password < $canary
@@ -35,8 +42,21 @@ func TestRun(t *testing.T) {
 		$ keyward run --env P=production/db/password
 		? 2
 		$ keyward run --env P=production/db/password -- no-such-program-here
-		! not found
-		? 1
+		! there is no such program: .*not found
+		? 127
+		$ keyward run --env P=production/db/password -- $DIR/none
+		? 127
+		$ keyward run --env P=production/db/password -- $DIR/text
+		! it may not be executed
+		? 126
+		$ keyward run --env P=production/db/password -- $DIR/no-format
+		! it may not be executed
+		? 126
+		$ keyward run --env 'A B=production/db/password' -- true
+		! --env: the name of a variable is of A-Z a-z 0-9 _
+		? 2
+		$ keyward run --env 1A=production/db/password -- true
+		? 2
 		$ TOKEN=$(keyward token issue --agent worker --scope 'secrets:use:production/db/*' --uses 1)
 		$ KEYWARD_TOKEN=$TOKEN keyward run --env P=production/db/password -- sh -c 'echo "${#P} bytes, token: $KEYWARD_TOKEN"'
 		= 12 bytes, token:

@@ -124,7 +124,7 @@ func TestSetAndGet(t *testing.T) {
 		! the value of --expires: a time is like
 		? 2
 		$ keyward get production/search/key --version $canary
-		! the value of --version: want int
+		! the value of --version: a number from 1 on
 		? 2
 		$ keyward set production/empty < 
 		! the value is empty
@@ -141,7 +141,7 @@ func TestSetAndGet(t *testing.T) {
 		? 4
 
 		$ keyward list 'production/search/*'
-		> production/search/key +2 +api_key +standard|- +api.tavily.com
+		> production/search/key +2 +api_key +standard +api.tavily.com
 		$ keyward versions production/search/key
 		> key +1 .* first key\n.*key +2
 		$ keyward delete production/search/key --version 1 --reason old
@@ -198,6 +198,11 @@ func TestPolicy(t *testing.T) {
 		! a policy is shown once there is a value
 		? 4
 		$ keyward set production/wiki < $canary
+		$ keyward set production/bare < $canary
+		$ keyward policy show production/bare
+		> - +standard +- 
+		$ keyward list production/bare --json
+		> "tier": "standard"
 		$ keyward policy show production/wiki
 		> http://wiki.internal:8080 +10.0.0.0/8 127.0.0.1/32 +header:X-Api-Key
 		$ keyward policy set production/wiki

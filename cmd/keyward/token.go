@@ -4,13 +4,13 @@ package main
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"github.com/keyward-go/keyward/scope"
 	"github.com/keyward-go/keyward/vault"
 )
 
@@ -36,16 +36,19 @@ the key of an agent it is a token of that agent, and set to a token it is a narr
   KEYWARD_TOKEN=$(keyward token issue --agent writer --scope secrets:use:production/blog/key --ttl 1h --uses 20) python worker.py`,
 		Args: want(0, 0, "--agent NAME --scope SCOPE…"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.missing(agent, flags.scopes); err != nil {
+				return err
+			}
 			g, err := a.grant(flags)
 			if err != nil {
 				return err
 			}
 			g.Agent = agent
-			if !cmd.Flags().Changed("ttl") && strings.HasPrefix(a.token.Reveal(), "kw_tok_") {
+			if !cmd.Flags().Changed("ttl") && a.holds("kw_tok_") {
 				g.TTL = 0 // as long as the token that it narrows
 			}
 			ctx := cmd.Context()
-			return a.withCaller(ctx, func(c caller) error { return a.issue(ctx, c, g) })
+			return a.withVault(ctx, func(v *vault.Vault) error { return a.issue(ctx, v, g) })
 		},
 	}
 	c.Flags().StringVar(&agent, "agent", "", "the `NAME` of who acts, as researcher or researcher/summariser")
@@ -53,46 +56,46 @@ the key of an agent it is a token of that agent, and set to a token it is a narr
 	return c
 }
 
-// grantFlags are the flags that make a grant.
-type grantFlags struct {
-	scopes                         []string
-	ttl                            span
-	uses                           int
-	run, user, tenant, description string
-	networks                       networks
+// missing refuses what the vault would, before anything is opened: a token that narrows another needs neither flag, one that the key
+// of an agent gets has its agent.
+func (a *app) missing(agent string, scopes []string) error {
+	var flags []string
+	if agent == "" && !a.holds("kw_tok_", "kw_agent_") {
+		flags = append(flags, "--agent NAME")
+	}
+	if len(scopes) == 0 && !a.holds("kw_tok_") {
+		flags = append(flags, "--scope SCOPE")
+	}
+	if len(flags) > 0 {
+		return usagef("say for whom it is, and what it may do: %s; see keyward token issue --help", strings.Join(flags, " and "))
+	}
+	return nil
 }
 
-func (g *grantFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&g.scopes, "scope", nil, "what it may do, as the `SCOPE` 'secrets:use:production/search/*'; may be repeated")
-	f.Var(&g.ttl, "ttl", "how long a token lives")
-	f.IntVar(&g.uses, "uses", 0, "how often it may be used (else not limited)")
-	f.StringVar(&g.run, "run", "", "the run that it is for")
-	f.StringVar(&g.user, "user", "", "the user that it is for")
-	f.StringVar(&g.tenant, "tenant", "", "the tenant that it is for")
-	f.StringVar(&g.description, "description", "", "a few words for the records")
-	f.Var(&g.networks, "network", "a network that it may be used from; may be repeated")
+// holds reports whether KEYWARD_TOKEN is of one of these kinds.
+func (a *app) holds(prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(a.token.Reveal(), p) })
 }
 
-// grant makes a grant of the flags.
-func (a *app) grant(f grantFlags) (g vault.Grant, err error) {
-	if f.description == "" {
-		f.description = a.reason
+// callerOf returns who acts: see withCaller.
+func (a *app) callerOf(v *vault.Vault) (caller, error) {
+	if a.token.Reveal() == "" || a.holds("kw_op_") {
+		return a.operator(v)
 	}
-	g = vault.Grant{
-		Run: f.run, User: f.user, Tenant: f.tenant, Description: f.description, TTL: time.Duration(f.ttl), MaxUses: f.uses, Networks: f.networks,
-	}
-	if len(f.scopes) > 0 {
-		if g.Scopes, err = scope.Parse(f.scopes...); err != nil {
-			return g, usagef("--scope: %v", err)
-		}
-	}
-	return g, nil
+	return v.Session(a.token, netip.Addr{}), nil
 }
 
-func (a *app) issue(ctx context.Context, c caller, g vault.Grant) error {
+func (a *app) issue(ctx context.Context, v *vault.Vault, g vault.Grant) error {
+	c, err := a.callerOf(v)
+	if err != nil {
+		return err
+	}
 	s, err := c.Issue(ctx, g)
 	if err != nil {
 		return err
+	}
+	if len(g.Networks) > 0 { // the vault tells what it says only there
+		s = v.Session(s.Token(), g.Networks[0].Addr())
 	}
 	claims, err := s.Claims(ctx)
 	if err != nil {
@@ -108,5 +111,6 @@ func (a *app) issue(ctx context.Context, c caller, g vault.Grant) error {
 		return a.printJSON(map[string]any{"token": s.Token().Reveal(), "id": last.ID, "expires": expires, "agent": last.Grant.Agent})
 	}
 	a.printf("token %s, ends %s", last.ID, when(expires))
+	a.sayNetworks(g.Networks)
 	return a.printValue(s.Token().Reveal())
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ type tokenJSON struct {
 	Expires     time.Time `json:"expires,omitzero"`
 	Uses        int       `json:"uses"`
 	MaxUses     int       `json:"max_uses,omitempty"`
-	Revoked     bool      `json:"revoked"`
+	State       string    `json:"state"` // alive, used up or revoked
 }
 
 func newTokenListCommand(a *app) *cobra.Command {
@@ -36,7 +35,9 @@ func newTokenListCommand(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the tokens that have not expired",
-		Long:    "List shows the tokens that have not expired, those revoked too. It reads and checks the whole log. Ids are short; --json has them whole.",
+		Long: `List shows the tokens that have not expired, those revoked too. What a token inherits is said at the one that it was narrowed from,
+or at the key of an agent that it was issued under. Of one that was narrowed elsewhere only the id and the end are known. A freeze is
+not shown. List reads and checks the whole log. Ids are short; --json has them whole, and leaves out what is inherited.`,
 		Example: "  keyward token list --json",
 		Args:    want(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,67 +56,40 @@ func newTokenListCommand(a *app) *cobra.Command {
 func (a *app) printTokens(tokens []vault.TokenState) error {
 	out := make([]tokenJSON, 0, len(tokens))
 	var rows [][]string
+	spent := map[string]bool{} // a token comes behind those above it
 	for _, t := range tokens {
 		g := t.Link.Grant
+		spent[t.Link.ID] = g.MaxUses > 0 && t.Uses >= g.MaxUses || slices.ContainsFunc(t.Parents, func(id string) bool { return spent[id] })
 		j := tokenJSON{
 			t.Link.ID, g.Agent, g.Run, g.User, g.Tenant, g.Description, strings.Fields(g.Scopes.String()), texts(g.Networks),
-			t.Link.Issued, t.Link.Expires, t.Uses, g.MaxUses, t.Revoked,
+			t.Link.Issued, t.Link.Expires, t.Uses, g.MaxUses, tokenState(t, spent[t.Link.ID]),
 		}
 		out = append(out, j)
-		state, uses := "alive", ""
-		if j.Revoked {
-			state = "revoked"
-		}
+		uses := ""
 		if j.MaxUses > 0 {
 			uses = strconv.Itoa(j.Uses) + "/" + strconv.Itoa(j.MaxUses)
 		}
-		rows = append(rows, []string{short(j.ID), state, j.Agent, j.Run, g.Scopes.String(), uses, when(j.Expires)})
+		row := []string{short(j.ID), j.State, j.Agent, j.Run, g.Scopes.String(), strings.Join(j.Networks, " "), uses, when(j.Expires)}
+		for i, cell := range row {
+			switch {
+			case cell != "":
+			case len(t.Parents) > 0 && t.Link.Issued.IsZero():
+				row[i] = "unknown"
+			case len(t.Parents) > 0:
+				row[i] = "inherits"
+			}
+		}
+		rows = append(rows, row)
 	}
-	return a.printTable(out, "ID STATE AGENT RUN SCOPES USES EXPIRES", rows)
+	return a.printTable(out, "ID STATE AGENT RUN SCOPES NETWORKS USES EXPIRES", rows)
 }
 
-func newTokenRevokeCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "revoke ID",
-		Short:   "End a token and all that was narrowed from it",
-		Long:    "Revoke ends a token, and all that was narrowed from it, in every process before it returns. Token list and the log have the id,\nof which the short form does as well.",
-		Example: "  keyward token revoke 00112233445566778899aabbccddeeff --reason leaked",
-		Args:    want(1, 1, "ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			return a.withCaller(ctx, func(c caller) error { return a.revokeToken(ctx, c, args[0]) })
-		},
+func tokenState(t vault.TokenState, spent bool) string {
+	switch {
+	case t.Revoked:
+		return "revoked"
+	case spent:
+		return "used up"
 	}
-}
-
-// revokeToken revokes first and looks then whether there is such a token, since the vault takes the id of one that it does not
-// know: it may have been narrowed elsewhere.
-func (a *app) revokeToken(ctx context.Context, c caller, id string) error {
-	if op, ok := c.(*vault.Operator); ok && shortID.MatchString(id) {
-		tokens, err := op.Tokens(ctx)
-		if err != nil {
-			return err
-		}
-		var all []string
-		for _, t := range tokens {
-			all = append(all, t.Link.ID)
-		}
-		if id, err = whole(id, all); err != nil {
-			return err
-		}
-	}
-	if err := c.Revoke(ctx, id, a.reason); err != nil {
-		return err
-	}
-	a.printf("%s is revoked", id)
-	if op, ok := c.(*vault.Operator); ok {
-		tokens, err := op.Tokens(ctx)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(tokens, func(t vault.TokenState) bool { return t.Link.ID == id && !t.Link.Issued.IsZero() }) {
-			a.printf("but no token that lives was issued with this id: if it is no part of a narrowed token's, it is a typing mistake")
-		}
-	}
-	return nil
+	return "alive"
 }

@@ -83,7 +83,7 @@ func TestRotate(t *testing.T) {
 		! must not lie in the folder of the vault
 		? 2
 		$ keyward rotate --new-root file:$DIR/keys/root-2.key --compromised
-		! From now on the vault opens with --root file:.*/keys/root-2.key alone
+		! From now on the vault opens with --root file:.*/keys/root-2.key alone\.\n  Restart with it what has this vault open: keyward serve
 		! every token is dead
 		$ keyward get production/search/key
 		! wrong root key

@@ -19,6 +19,7 @@ var inCommands = strings.NewReplacer(
 	"the path has several hosts; say to which: Request.URL with scheme and host", "the path has several hosts; say to which, with scheme and host",
 	"http needs Networks that name where it may go, such as 127.0.0.0/8", "http needs --network, which says where it may go, such as 127.0.0.0/8",
 	"undo it with ResetClock", "undo it with keyward reset-clock",
+	": archive before the one, or after the other", "\n  say an earlier --before, not after the first of these times, or wait for the second",
 	"TTL: ", "--ttl: ",
 	", by Config.MaxTTL or the limits of the key", ", as the vault or the limits of the key have it",
 	"not the id of a link; Claims and Tokens show them", "that is no id of a token or key; keyward token list and keyward agent list show them",
