@@ -75,6 +75,9 @@ func asBackup(ctx context.Context, r io.Reader) (io.Reader, error) {
 // restore restores from the backup, or without one accepts what is there.
 func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 	kind, path, err := a.storePath()
+	if err == nil {
+		err = checkKind(kind, path)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -53,7 +53,16 @@ func TestBegin(t *testing.T) {
 		? 1
 		$ KEYWARD_STORE=file:$DIR/a/b.kw KEYWARD_ROOT=file:$DIR/c/root.key keyward list
 		! none
-		$ keyward list --store postgres://host/db
+		$ keyward init --store $DIR/second/b.db --root file:$DIR/c/root.key
+		! Its root key is the one that was in .*/c/root.key already: who has that opens this vault and every other
+		$ keyward list --store ''
+		! the value of --store: it is empty
+		? 2
+		$ keyward list --root=
+		! the value of --root: it is empty
+		? 2
+		$ keyward list --anchor ''
+		! the value of --anchor: it is empty
 		? 2
 		$ keyward list --root $DIR/c/root.key
 		! --root: file:PATH or passphrase
@@ -66,6 +75,61 @@ func TestBegin(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(s.vars["DIR"], "a", "b.db")); err == nil {
 		t.Error("the init that was refused has made a store")
+	}
+}
+
+// TestStoreKinds: a place that is mistyped is no alarm, and makes no file.
+func TestStoreKinds(t *testing.T) {
+	s := newTerminal(t)
+	s.file("notes.txt", "some text that is longer than the magic number\n")
+	s.file("short.txt", "x")
+	s.file("gone.db", "some text in the place of a store\n")
+	s.file("gone.db-head", "the head file of that store\n")
+	s.play(`
+		$ keyward init
+		$ keyward init --store file:$DIR/text/v.kw
+		$ keyward list --store $DIR/text/v.kw
+		! v.kw is not a SQLite vault, but may be a vault in a text file: --store file:/.*/v.kw opens that\n$
+		? 2
+		$ keyward list --store file:$HOME/.local/share/keyward/vault.db
+		! is not a vault in a text file, but may be a SQLite vault: --store sqlite:/.*/vault.db opens that\n$
+		? 2
+		$ keyward list --store $DIR/notes.txt
+		! ^keyward: /.*/notes.txt is not a SQLite vault, but another file: --store or KEYWARD_STORE names another place\n$
+		? 2
+		$ keyward doctor --store $DIR/short.txt
+		? 2
+		$ keyward init --store $DIR/notes.txt
+		! another file
+		? 2
+		$ keyward restore $DIR/short.txt --store file:$DIR/notes.txt
+		! another file
+		? 2
+		$ keyward set a/b --store file:$DIR/notes.txt < x
+		! another file
+		? 2
+		$ keyward list --store $DIR/gone.db
+		? 5
+
+		$ keyward list --store postgres://host/db
+		! --store: sqlite:PATH, file:PATH or a path; one that .* is written ./WORD:
+		? 2
+		$ KEYWARD_STORE=sqlite3:$DIR/b.db keyward list
+		! --store: sqlite:PATH
+		? 2
+		$ keyward list --store sqlite:
+		! --store: the path is missing
+		? 2
+		$ keyward list --store ./none:b.db
+		! there is no vault at .*/none:b.db
+		? 4
+		$ keyward list --store $DIR/none:b.db
+		? 4
+	`)
+	for _, name := range []string{"notes.txt-lock", "notes.txt-head", "short.txt-lock"} {
+		if s.exists(filepath.Join(s.vars["DIR"], name)) {
+			t.Errorf("%s was made", name)
+		}
 	}
 }
 
