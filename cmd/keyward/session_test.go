@@ -139,6 +139,9 @@ func TestPassphrase(t *testing.T) {
 		! passphrase of the vault: \nonce more: \n
 		! not the same
 		? 2
+		tty$ keyward init --root passphrase < six-random-words-here
+		! nothing was typed
+		? 2
 		tty$ keyward init --root passphrase < six-random-words-here six-random-words-here
 		! opens with the passphrase alone
 		$ keyward list --root passphrase < six-random-words-here
@@ -194,7 +197,8 @@ func TestSetAndGet(t *testing.T) {
 		! the value is empty
 		? 2
 		tty$ keyward set production/empty < 
-		? 1
+		! value of production/empty: \nkeyward: nothing was typed\n$
+		? 2
 		$ keyward set ../etc < $canary
 		? 2
 		$ keyward set production/search/key --host api.example.com < $canary
