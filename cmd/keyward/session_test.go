@@ -78,6 +78,49 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestLeakedOwn: whose knows keyward's own credentials, which are in no version.
+func TestLeakedOwn(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward init
+		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:*')
+		$ KEY=$(keyward agent create nightly --scope secrets:read:a/b)
+		$ KEYED=$(KEYWARD_TOKEN=$KEY keyward token issue --scope secrets:read:a/b)
+		$ OP=$(keyward operator create alice)
+		$ keyward whose < $TOKEN
+		=
+		! ^this is a token of keyward itself: ([0-9a-f]{32})\n  keyward token revoke [0-9a-f]{32} --reason leaked\n  ends it
+		? 0
+		$ keyward whose < export KEYWARD_TOKEN="$KEYED" # $TOKEN
+		! keyward token revoke key:[0-9a-f]{32}.[0-9a-f]{32} --reason(.|\n)*keyward token revoke [0-9a-f]{32} --reason
+		$ keyward whose < $KEY
+		! ^this is an agent key of keyward itself: (key:[0-9a-f]{32})\n  keyward agent revoke key:[0-9a-f]{32} --reason leaked
+		$ keyward whose < $OP
+		! ^this is an operator's credential of keyward itself: (key:[0-9a-f]{32})\n  keyward operator revoke key:
+		$ keyward whose --json < $OP
+		= []
+		$ keyward whose < kw_tok_cut
+		! a token of keyward itself, but not one that is known here\n  it is another vault's(.|\n)*keyward token revoke ID
+		? 4
+		$ keyward set a/other < kw_agent_others
+		$ keyward whose < kw_agent_others
+		> a/other
+	`)
+	for _, name := range []string{"TOKEN", "KEY", "OP"} {
+		_, said, _ := s.run(false, s.vars[name], "keyward", "whose")
+		line := strings.Split(said, "\n")[1]
+		if _, text, code := s.run(false, "", s.words(line)...); code != exitOK {
+			t.Errorf("%s ends with %d: %s", line, code, text)
+		}
+		if strings.Contains(said, s.vars[name]) {
+			t.Errorf("%s is printed", name)
+		}
+		if _, said, code := s.run(false, "", "KEYWARD_TOKEN="+s.vars[name], "keyward", "get", "a/other"); code != exitDenied {
+			t.Errorf("%s lives on: %d, %s", name, code, said)
+		}
+	}
+}
+
 // TestStoreKinds: a place that is mistyped is no alarm, and makes no file.
 func TestStoreKinds(t *testing.T) {
 	s := newTerminal(t)
