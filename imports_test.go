@@ -72,7 +72,6 @@ var nested = map[string][]string{
 var external = map[string]string{
 	"github.com/tink-crypto/tink-go/v2":           "keysets, AEAD, PRF, signatures",
 	"github.com/hashicorp/go-kms-wrapping/v2":     "the key at the root",
-	"github.com/hashicorp/go-envparse":            "values of dotenv files; it expands nothing",
 	"github.com/hashicorp/golang-lru/v2":          "bounded caches of sealed rows and data keys",
 	"modernc.org/sqlite":                          "the default store, without cgo",
 	"golang.org/x/mod":                            "transparency log and signed notes",

@@ -172,7 +172,8 @@ func TestAuditProof(t *testing.T) {
 		$ keyward audit verify --export $DIR/other.txt --key $KEY
 		? 5
 		$ keyward audit verify --checkpoint $DIR/log.txt
-		? 5
+		! log.txt: number 2 in it is no checkpoint
+		? 2
 	`)
 
 	// With sumdb alone.
@@ -202,6 +203,66 @@ func TestAuditProof(t *testing.T) {
 	if err := tlog.CheckRecord(proof, 6, root, 3, tlog.RecordHash([]byte(line))); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAuditCheckpoints: several in a file are each held against the log; a wrong file is no alarm, and a checkpoint that this vault
+// has signed and that does not fit is one.
+func TestAuditCheckpoints(t *testing.T) {
+	s := spent(t)
+	before := s.copyStore()
+	checkpoint := func(args ...string) string {
+		out, _, code := s.run(false, "", append([]string{"keyward", "checkpoint"}, args...)...)
+		if code != exitOK {
+			t.Fatalf("checkpoint ends with %d", code)
+		}
+		return out
+	}
+	monday := checkpoint()
+	s.play("$ keyward set production/search/key < x")
+	tuesday := checkpoint()
+	s.play("$ keyward init --store $DIR/second/vault.db --root file:$DIR/keys/second.key")
+	other := checkpoint("--store", s.vars["DIR"]+"/second/vault.db", "--root", "file:"+s.vars["DIR"]+"/keys/second.key")
+	s.file("both", monday+tuesday)
+	s.file("apart", "\n"+monday+"\n\n"+tuesday+monday+"\n")
+	s.file("other", monday+other)
+	lines := strings.SplitAfter(tuesday, "\n")
+	lines[1] = "1\n"
+	s.file("edited", monday+strings.Join(lines, ""))
+	s.file("cut", monday+tuesday[:len(tuesday)-30])
+	s.file("key", s.vars["KEY"]+"\n")
+	s.file("none", "\n\n")
+	s.play(`
+		$ keyward audit verify --checkpoint $DIR/both
+		! it fits 2 earlier
+		$ keyward audit verify --checkpoint $DIR/apart --checkpoint $DIR/both
+		! it fits 5 earlier
+		$ keyward audit export -o $DIR/log.txt
+		$ keyward audit verify --export $DIR/log.txt --key $KEY --checkpoint $DIR/both
+		! it fits 2 earlier
+		$ keyward audit verify --export $DIR/log.txt --key $KEY --checkpoint $DIR/other
+		! number 2 in it is no checkpoint that the key of this log has signed
+		? 2
+		$ keyward audit verify --checkpoint $DIR/other
+		! /other: number 2 in it .* not signed by the given key\n  it is not of this vault's log, or(.|\n)*another vault stands where
+		? 2
+		$ keyward audit verify --checkpoint $DIR/edited
+		! /edited: number 2 in it
+		? 2
+		$ keyward audit verify --checkpoint $DIR/cut
+		? 2
+		$ keyward audit verify --checkpoint $DIR/key
+		! /key: number 1 in it
+		? 2
+		$ keyward audit verify --checkpoint $DIR/none
+		! /none is empty
+		? 2
+	`)
+	before.putBack("vault.db", "vault.db-head")
+	s.play(`
+		$ keyward audit verify --checkpoint $DIR/both
+		! stored data was changed
+		? 5
+	`)
 }
 
 func TestAuditArchive(t *testing.T) {

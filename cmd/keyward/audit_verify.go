@@ -48,8 +48,9 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 vault and no root key is needed. The public key (keyward key) must come from elsewhere than the file.
 
 What an earlier checkpoint covers (keyward checkpoint) nobody can have rewritten since, the keeper of the vault included. So
-give all that you kept elsewhere. A log of which records were archived is verified in parts: the oldest archive first, then each
-part with --after and the archive before it. The exit code is 5 if anything does not hold.`,
+give all that you kept elsewhere; a FILE may hold several, one behind the other. One that this log's key has not signed is refused
+before anything is verified, since the FILE may be the wrong one. A log of which records were archived is verified in parts: the
+oldest archive first, then each part with --after and the archive before it. The exit code is 5 if anything does not hold.`,
 		Example: `  keyward audit verify --checkpoint monday.txt --checkpoint tuesday.txt
   keyward audit verify --export log.txt --key 'keyward/0011…+c31d896e+Aepk…' --checkpoint monday.txt
   keyward audit verify --export log.txt --after archive-2026.txt --key 'keyward/0011…+c31d896e+Aepk…'`,
@@ -64,22 +65,28 @@ part with --after and the archive before it. The exit code is 5 if anything does
 			if err := checkLogKey(key); key != "" && err != nil {
 				return err
 			}
-			var earlier [][]byte
-			for _, name := range checkpoints {
-				b, err := readSmall(name)
-				if err != nil {
-					return err
-				}
-				earlier = append(earlier, b)
+			files, err := readCheckpoints(checkpoints)
+			if err != nil {
+				return err
 			}
 			ctx := cmd.Context()
 			if export != "" {
+				earlier, err := signedBy(key, files)
+				if err != nil {
+					return err
+				}
 				return a.verifyExport(ctx, export, key, after, earlier)
 			}
-			return a.withLog(ctx, func(l *vault.Log) error { return a.verifyLog(ctx, l, earlier) })
+			return a.withLog(ctx, func(l *vault.Log) error {
+				earlier, err := signedBy(l.Key(), files)
+				if err != nil {
+					return err
+				}
+				return a.verifyLog(ctx, l, earlier)
+			})
 		},
 	}
-	c.Flags().StringArrayVar(&checkpoints, "checkpoint", nil, "a `FILE` with an earlier checkpoint; may be repeated")
+	c.Flags().StringArrayVar(&checkpoints, "checkpoint", nil, "a `FILE` with earlier checkpoints; may be repeated")
 	c.Flags().StringVar(&export, "export", "", "verify this `FILE` instead of the vault's log")
 	c.Flags().StringVar(&key, "key", "", "the log's public `KEY`, with --export")
 	c.Flags().StringVar(&after, "after", "", "the `FILE` of the archive before it, if the export begins at a later record")

@@ -18,7 +18,7 @@ func newCheckpointCommand(a *app) *cobra.Command {
 		Short: "Print a signed checkpoint of the log",
 		Long: `Checkpoint prints the size and root of the log as it is now, signed. Keep one now and then where the keeper of the vault cannot
 change it: another machine, a mailbox, paper. With it keyward audit verify finds every later change of what it covers, and that
-the vault was put back to an older state.`,
+the vault was put back to an older state. Several may be appended to one file: it takes them all.`,
 		Example: `  keyward checkpoint -o monday.txt
   keyward checkpoint | ssh other.example.com 'cat >> keyward-checkpoints'`,
 		Args: want(0, 0, "[-o FILE]"),

@@ -56,7 +56,13 @@ func TestImport(t *testing.T) {
 		$ keyward import --help
 		> There is no standard for such files
 		$ keyward import $DIR/env
-		! --under
+		! ^keyward: --under is missing
+		? 2
+		$ keyward import $DIR/env --under ''
+		! ^keyward: --under is missing
+		? 2
+		$ keyward import $DIR/env --under a//b
+		! ^keyward: --under: path
 		? 2
 		$ keyward import $DIR/none --under production/app
 		! no such file
@@ -65,6 +71,28 @@ func TestImport(t *testing.T) {
 		= $canary-2
 	`)
 	s.wantRecord(`"op":"put",.*"path":"production/app/A",.*"reason":"out of the repository"`)
+}
+
+// TestImportQuotes: no value loses a quote unseen.
+func TestImportQuotes(t *testing.T) {
+	s := newTerminal(t)
+	s.file("quotes", `JSON={"$canary":"b c"}
+INSIDE=pa"ss"$canary
+BEHIND="x"$canary
+DOUBLED='it''$canary'
+`)
+	s.file("json", `JSON='{"$canary":"b c"}'`)
+	s.play(`
+		$ keyward init
+		$ keyward import $DIR/quotes --under a
+		! nothing was:\nline 1, JSON: .*single quotes.*\nline 2, INSIDE: .*\nline 3, BEHIND: .*\nline 4, DOUBLED: .*\n$
+		? 2
+		$ keyward list
+		! none
+		$ keyward import $DIR/json --under a
+		$ keyward get a/JSON
+		= {"$canary":"b c"}
+	`)
 }
 
 func TestExport(t *testing.T) {

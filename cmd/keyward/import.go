@@ -38,10 +38,11 @@ exit code is 1 then. A key without a value is skipped: there is nothing to keep,
 
 There is no standard for such files. This is what is read, in UTF-8 and at most 1 MiB of it:
   KEY=value, or export KEY=value; white space around the two goes, and a line that begins with # says nothing
-  'value'    as it is, also over several lines
+  'value'    as it is, without a ' in it; also over several lines. So put JSON here: KEY='{"a":"b c"}'
   "value"    as it is but for the escapes of JSON, as \" \\ \n \u00e9, also over several lines
-  value      as it is; a # with a space in front begins a comment, another one is refused
-Nothing is expanded, no $VAR and no command, and a key stands there once.`,
+  value      as it is, without a quote in it; a # with a space in front begins a comment, another one is refused
+A value is quoted as a whole or not at all: behind the closing quote there is nothing but a comment, and a quote elsewhere is
+refused, since readers differ on what it means. Nothing is expanded, no $VAR and no command, and a key stands there once.`,
 		Example: `  keyward import .env --under production/search --dry-run
   keyward import .env --under production/search --reason 'out of the repository'
   keyward import .env --under production/search --skip-unchanged
@@ -73,6 +74,9 @@ func (im importer) chosen(entries []dotenv.Entry) ([]dotenv.Entry, error) {
 }
 
 func (im importer) run(ctx context.Context, file string) error {
+	if im.under == "" {
+		return usagef("--under is missing: the path below which the keys go, as --under production/search")
+	}
 	if err := scope.CheckPath(im.under); err != nil {
 		return usagef("--under: %v", err)
 	}

@@ -22,7 +22,7 @@ func newInitCommand(a *app) *cobra.Command {
 		Long: `Init makes a new vault and the root key that opens it, and prints the public key of the log.
 
 The root key lies in a file outside of the folder of the vault, so that a copy of the one is not a copy of both. Keep a copy of
-it elsewhere: without it nobody can open the vault. With --root passphrase there is no file; you are asked instead.`,
+it elsewhere: without it nobody can open the vault. A key that is there already is used for this vault too. With --root passphrase there is no file; you are asked instead.`,
 		Example: `  keyward init
   keyward init --store /srv/agents/vault.db --root file:/etc/keyward/root.key
   keyward init --root passphrase`,
@@ -33,6 +33,9 @@ it elsewhere: without it nobody can open the vault. With --root passphrase there
 
 func (a *app) initVault(ctx context.Context) (err error) {
 	kind, path, err := a.storePath()
+	if err == nil {
+		err = checkKind(kind, path)
+	}
 	if err != nil {
 		return err
 	}
@@ -40,6 +43,7 @@ func (a *app) initVault(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	_, noKey := os.Stat(keyPath)
 	dirs := []string{filepath.Dir(path)}
 	if keyPath != "" {
 		dirs = append(dirs, filepath.Dir(keyPath))
@@ -81,10 +85,14 @@ func (a *app) initVault(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, v.Close()) }()
 	key := v.Log().Key()
 	a.printf("A new vault is at %s", path)
-	if keyPath != "" {
-		a.printf("Its root key is in %s\n  Keep a copy of that file elsewhere: without it nobody can open the vault.", keyPath)
-	} else {
+	switch {
+	case keyPath == "":
 		a.printf("It opens with the passphrase alone: without it nobody can open the vault.")
+	case noKey == nil:
+		a.printf("Its root key is the one that was in %s already: who has that opens this vault and every other that was made with it.\n"+
+			"  Keep a copy of that file elsewhere. For a vault with a key of its own: --root file:PATH, where nothing is yet.", keyPath)
+	default:
+		a.printf("Its root key is in %s\n  Keep a copy of that file elsewhere: without it nobody can open the vault.", keyPath)
 	}
 	a.printf("The public key of its log, to be kept where the keeper of the vault cannot change it:")
 	if a.json {

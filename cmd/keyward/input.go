@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,14 +34,19 @@ func interruptible[T any](ctx context.Context, f func() (T, error)) (got T, err 
 	}
 }
 
-// prompt asks for a line that is not shown.
+// prompt asks for a line that is not shown. Ctrl-D refuses.
 func (a *app) prompt(ctx context.Context, what string) (vault.Secret, error) {
 	fmt.Fprintf(a.err, "%s: ", plain(what))
 	b, err := a.ask(ctx)
 	fmt.Fprintln(a.err)
 	defer clear(b)
+	if errors.Is(err, io.EOF) {
+		err = errNothing
+	}
 	return vault.NewSecret(string(b)), err
 }
+
+var errNothing = usagef("nothing was typed")
 
 // readValue returns the value from the file, or from the standard input, or if that is a terminal from a prompt. A line on its
 // own loses its newline, which echo and editors put there; several lines are kept as they are, and so is everything if raw.
@@ -60,7 +66,7 @@ func (a *app) readValue(ctx context.Context, what, file string, raw bool) (vault
 	case a.inTerm:
 		v, err := a.prompt(ctx, what)
 		if err == nil && v.Equal(vault.Secret{}) {
-			err = usagef("nothing was typed")
+			err = errNothing
 		}
 		return v, err
 	}

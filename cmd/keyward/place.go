@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,22 @@ import (
 )
 
 const passphrase = "passphrase"
+
+// place is a flag that says where something is. An empty one is a variable of a shell that was not set, and does not mean the
+// usual place.
+type place string
+
+func (p *place) Set(text string) error {
+	if text == "" {
+		return usagef("it is empty; without the flag the usual place is meant")
+	}
+	*p = place(text)
+	return nil
+}
+
+func (p *place) String() string { return string(*p) }
+
+func (*place) Type() string { return "PLACE" }
 
 // storePath returns the kind of the store, sqlite or file, and its path.
 func (a *app) storePath() (kind, path string, err error) {
@@ -28,12 +45,11 @@ func (a *app) storePath() (kind, path string, err error) {
 	}
 	kind, path, found := strings.Cut(text, ":")
 	switch {
-	case strings.Contains(text, "://"):
-		return "", "", usagef("--store: sqlite:PATH, file:PATH or a path")
-	case !found || kind != "sqlite" && kind != "file":
+	case !found || strings.Contains(kind, "/"):
 		kind, path = "sqlite", text
-	}
-	if path == "" {
+	case kind != "sqlite" && kind != "file" || strings.HasPrefix(path, "//"):
+		return "", "", usagef("--store: sqlite:PATH, file:PATH or a path; one that begins with a word and a colon is written ./WORD:…")
+	case path == "":
 		return "", "", usagef("--store: the path is missing")
 	}
 	path, err = filepath.Abs(path)
@@ -51,7 +67,41 @@ func (a *app) existingPath() (kind, path string, err error) {
 			return "", "", fmt.Errorf("%w at %s", errNoVault, path)
 		}
 	}
-	return kind, path, nil
+	return kind, path, checkKind(kind, path)
+}
+
+// checkKind refuses a file that begins as no store of the kind does, which is a typing mistake unless a store was here: with a
+// head file beside it, the store raises the alarm. It is not for a store that is open: to close any descriptor of the file would
+// drop the locks of SQLite.
+func checkKind(kind, path string) error {
+	kinds := map[string]struct{ name, begin string }{
+		"sqlite": {"a SQLite vault", "SQLite format 3\x00"}, "file": {"a vault in a text file", `{"keyward":"journal",`},
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil // the store says what is wrong
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	first := make([]byte, 32)
+	n, err := io.ReadFull(f, first)
+	if err != nil && err != io.ErrUnexpectedEOF {
+		return nil
+	}
+	for other, k := range kinds {
+		if strings.HasPrefix(string(first[:n]), k.begin) && other != kind {
+			return usagef("%s is not %s, but may be %s: --store %s:%s opens that", path, kinds[kind].name, k.name, other, path)
+		} else if strings.HasPrefix(string(first[:n]), k.begin) {
+			return nil
+		}
+	}
+	if _, err := os.Stat(path + "-head"); err == nil {
+		return nil
+	}
+	return usagef("%s is not %s, but another file: --store or %s names another place", path, kinds[kind].name, storeEnv)
 }
 
 // rootPath returns where the key file is; "" for a passphrase.

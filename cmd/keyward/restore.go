@@ -17,7 +17,7 @@ import (
 )
 
 func newRestoreCommand(a *app) *cobra.Command {
-	var accept bool
+	var accept, yes bool
 	c := &cobra.Command{
 		Use:   "restore FILE | --accept-rollback",
 		Short: "Make a vault of a backup, or accept one that was put back",
@@ -25,7 +25,8 @@ func newRestoreCommand(a *app) *cobra.Command {
 of the backup.
 
 With --accept-rollback, and a --reason, it accepts the vault that is there although it is older than it was, or has lost its head
-file: that is refused otherwise. Look first whether the newest state can be put back instead.
+file: that is refused otherwise. Look first whether the newest state can be put back instead. It asks for a word to be typed, or
+for --yes, and refuses a vault that opens as it is.
 
 A restore that failed or was interrupted may have left files at --store that are no vault, which no command opens and the next
 restore refuses: remove them then. Without such it can be tried again at once.
@@ -42,19 +43,20 @@ revoked, and freezes stay.`,
 			case accept && a.reason == "":
 				return usagef("--accept-rollback needs a --reason: it will be asked about")
 			case accept:
-				return a.restore(cmd.Context(), nil)
+				return a.restore(cmd.Context(), nil, yes)
 			case args[0] == "-":
-				return a.restore(cmd.Context(), a.in)
+				return a.restore(cmd.Context(), a.in, yes)
 			}
 			f, err := os.Open(args[0])
 			if err != nil {
 				return err
 			}
 			defer f.Close()
-			return a.restore(cmd.Context(), f)
+			return a.restore(cmd.Context(), f, yes)
 		},
 	}
 	c.Flags().BoolVar(&accept, "accept-rollback", false, "accept what is there, though it is older than it was")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return c
 }
 
@@ -72,9 +74,12 @@ func asBackup(ctx context.Context, r io.Reader) (io.Reader, error) {
 	return all, nil
 }
 
-// restore restores from the backup, or without one accepts what is there.
-func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
+// restore restores from the backup, or without one accepts what is there, and asks before unless yes.
+func (a *app) restore(ctx context.Context, backup io.Reader, yes bool) (err error) {
 	kind, path, err := a.storePath()
+	if err == nil {
+		err = checkKind(kind, path)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -100,6 +105,14 @@ func (a *app) restore(ctx context.Context, backup io.Reader) (err error) {
 	}
 	if err := canRestore(ctx, store, path, backup != nil); err != nil {
 		return errors.Join(err, store.Close())
+	}
+	if backup == nil {
+		if err := a.checkAccept(ctx, store, root, yes); err != nil {
+			return err
+		}
+		if store, err = a.openStore(ctx, kind, path); err != nil {
+			return err
+		}
 	}
 	cfg, closeAnchor, err := a.config(ctx, store, root, true)
 	if err != nil {

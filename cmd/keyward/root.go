@@ -65,9 +65,9 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetOut(a.out)
 	root.Flags().Bool("version", false, "print which keyward this is")
 	f := root.PersistentFlags()
-	f.StringVar(&a.store, "store", "", "the vault: `sqlite:PATH`, file:PATH or a path (or $"+storeEnv+"; else ~/.local/share/keyward/vault.db)")
-	f.StringVar(&a.root, "root", "", "its root key: `file:PATH`, or the word passphrase to be asked for one (or $"+rootEnv+"; else ~/.config/keyward/root.key)")
-	f.StringVar(&a.anchor, "anchor", "", "the head of the log in another place: `file:PATH` or sqlite:PATH (or $"+anchorEnv+"; else none); keyward anchor begins one")
+	f.Var((*place)(&a.store), "store", "the vault: `sqlite:PATH`, file:PATH or a path (or $"+storeEnv+"; else ~/.local/share/keyward/vault.db)")
+	f.Var((*place)(&a.root), "root", "its root key: `file:PATH`, or the word passphrase to be asked for one (or $"+rootEnv+"; else ~/.config/keyward/root.key)")
+	f.Var((*place)(&a.anchor), "anchor", "the head of the log in another place: `file:PATH` or sqlite:PATH (or $"+anchorEnv+"; else none); keyward anchor begins one")
 	f.StringVar(&a.as, "as", "", "your `NAME` in the records (else your login)")
 	f.StringVar(&a.reason, "reason", "", "why, for the records: a `TEXT`")
 

@@ -53,7 +53,16 @@ func TestBegin(t *testing.T) {
 		? 1
 		$ KEYWARD_STORE=file:$DIR/a/b.kw KEYWARD_ROOT=file:$DIR/c/root.key keyward list
 		! none
-		$ keyward list --store postgres://host/db
+		$ keyward init --store $DIR/second/b.db --root file:$DIR/c/root.key
+		! Its root key is the one that was in .*/c/root.key already: who has that opens this vault and every other
+		$ keyward list --store ''
+		! the value of --store: it is empty
+		? 2
+		$ keyward list --root=
+		! the value of --root: it is empty
+		? 2
+		$ keyward list --anchor ''
+		! the value of --anchor: it is empty
 		? 2
 		$ keyward list --root $DIR/c/root.key
 		! --root: file:PATH or passphrase
@@ -69,11 +78,112 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestLeakedOwn: whose knows keyward's own credentials, which are in no version.
+func TestLeakedOwn(t *testing.T) {
+	s := newTerminal(t)
+	s.play(`
+		$ keyward init
+		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:*')
+		$ KEY=$(keyward agent create nightly --scope secrets:read:a/b)
+		$ KEYED=$(KEYWARD_TOKEN=$KEY keyward token issue --scope secrets:read:a/b)
+		$ OP=$(keyward operator create alice)
+		$ keyward whose < $TOKEN
+		=
+		! ^this is a token of keyward itself: ([0-9a-f]{32})\n  keyward token revoke [0-9a-f]{32} --reason leaked\n  ends it
+		? 0
+		$ keyward whose < export KEYWARD_TOKEN="$KEYED" # $TOKEN
+		! keyward token revoke key:[0-9a-f]{32}.[0-9a-f]{32} --reason(.|\n)*keyward token revoke [0-9a-f]{32} --reason
+		$ keyward whose < $KEY
+		! ^this is an agent key of keyward itself: (key:[0-9a-f]{32})\n  keyward agent revoke key:[0-9a-f]{32} --reason leaked
+		$ keyward whose < $OP
+		! ^this is an operator's credential of keyward itself: (key:[0-9a-f]{32})\n  keyward operator revoke key:
+		$ keyward whose --json < $OP
+		= []
+		$ keyward whose < kw_tok_cut
+		! a token of keyward itself, but not one that is known here\n  it is another vault's(.|\n)*keyward token revoke ID
+		? 4
+		$ keyward set a/other < kw_agent_others
+		$ keyward whose < kw_agent_others
+		> a/other
+	`)
+	for _, name := range []string{"TOKEN", "KEY", "OP"} {
+		_, said, _ := s.run(false, s.vars[name], "keyward", "whose")
+		line := strings.Split(said, "\n")[1]
+		if _, text, code := s.run(false, "", s.words(line)...); code != exitOK {
+			t.Errorf("%s ends with %d: %s", line, code, text)
+		}
+		if strings.Contains(said, s.vars[name]) {
+			t.Errorf("%s is printed", name)
+		}
+		if _, said, code := s.run(false, "", "KEYWARD_TOKEN="+s.vars[name], "keyward", "get", "a/other"); code != exitDenied {
+			t.Errorf("%s lives on: %d, %s", name, code, said)
+		}
+	}
+}
+
+// TestStoreKinds: a place that is mistyped is no alarm, and makes no file.
+func TestStoreKinds(t *testing.T) {
+	s := newTerminal(t)
+	s.file("notes.txt", "some text that is longer than the magic number\n")
+	s.file("short.txt", "x")
+	s.file("gone.db", "some text in the place of a store\n")
+	s.file("gone.db-head", "the head file of that store\n")
+	s.play(`
+		$ keyward init
+		$ keyward init --store file:$DIR/text/v.kw
+		$ keyward list --store $DIR/text/v.kw
+		! v.kw is not a SQLite vault, but may be a vault in a text file: --store file:/.*/v.kw opens that\n$
+		? 2
+		$ keyward list --store file:$HOME/.local/share/keyward/vault.db
+		! is not a vault in a text file, but may be a SQLite vault: --store sqlite:/.*/vault.db opens that\n$
+		? 2
+		$ keyward list --store $DIR/notes.txt
+		! ^keyward: /.*/notes.txt is not a SQLite vault, but another file: --store or KEYWARD_STORE names another place\n$
+		? 2
+		$ keyward doctor --store $DIR/short.txt
+		? 2
+		$ keyward init --store $DIR/notes.txt
+		! another file
+		? 2
+		$ keyward restore $DIR/short.txt --store file:$DIR/notes.txt
+		! another file
+		? 2
+		$ keyward set a/b --store file:$DIR/notes.txt < x
+		! another file
+		? 2
+		$ keyward list --store $DIR/gone.db
+		? 5
+
+		$ keyward list --store postgres://host/db
+		! --store: sqlite:PATH, file:PATH or a path; one that .* is written ./WORD:
+		? 2
+		$ KEYWARD_STORE=sqlite3:$DIR/b.db keyward list
+		! --store: sqlite:PATH
+		? 2
+		$ keyward list --store sqlite:
+		! --store: the path is missing
+		? 2
+		$ keyward list --store ./none:b.db
+		! there is no vault at .*/none:b.db
+		? 4
+		$ keyward list --store $DIR/none:b.db
+		? 4
+	`)
+	for _, name := range []string{"notes.txt-lock", "notes.txt-head", "short.txt-lock"} {
+		if s.exists(filepath.Join(s.vars["DIR"], name)) {
+			t.Errorf("%s was made", name)
+		}
+	}
+}
+
 func TestPassphrase(t *testing.T) {
 	newTerminal(t).play(`
 		tty$ keyward init --root passphrase < six-random-words-here six-random-words-there
 		! passphrase of the vault: \nonce more: \n
 		! not the same
+		? 2
+		tty$ keyward init --root passphrase < six-random-words-here
+		! nothing was typed
 		? 2
 		tty$ keyward init --root passphrase < six-random-words-here six-random-words-here
 		! opens with the passphrase alone
@@ -130,7 +240,8 @@ func TestSetAndGet(t *testing.T) {
 		! the value is empty
 		? 2
 		tty$ keyward set production/empty < 
-		? 1
+		! value of production/empty: \nkeyward: nothing was typed\n$
+		? 2
 		$ keyward set ../etc < $canary
 		? 2
 		$ keyward set production/search/key --host api.example.com < $canary

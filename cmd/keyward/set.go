@@ -16,7 +16,8 @@ func newSetCommand(a *app) *cobra.Command {
 		Use:   "set PATH",
 		Short: "Put a value, as the next version",
 		Long: `Set asks for the value and does not show it, or reads it from the standard input or a file. It is never an argument, since
-other users can read those. A value of one line loses its newline; one of several lines is kept as it is.
+other users can read those. A value of one line loses its newline; one of several lines is kept as it is, and is refused where it is
+asked for: pasted there, its first line would be taken for the whole.
 
 The flags make the policy of a new path. On a path that is there they can only make it stricter: see keyward policy set.`,
 		Example: `  keyward set production/search/key --host api.tavily.com

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,7 +194,16 @@ func TestRollback(t *testing.T) {
 		! needs a --reason
 		? 2
 		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'the snapshot of monday'
+		! and there is no terminal to ask on: say --yes
+		? 2
+		tty$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'the snapshot of monday' < yes
+		! Type accept-rollback to go on(.|\n)*nothing was done
+		? 2
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'the snapshot of monday' --yes
 		! is restored
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason again --yes
+		! opens and verifies as it is, so there is nothing to accept
+		? 2
 		$ keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
 		= old
 		$ keyward init --store $DIR/second/vault.db --root file:$DIR/keys/second.key --anchor file:$DIR/third/anchor
@@ -235,6 +245,38 @@ func (c copied) putBack(names ...string) {
 			c.s.t.Fatal(err)
 		}
 	}
+}
+
+// TestAcceptNothing: a vault that is as it was loses no token, and what cannot be opened for another cause is no rollback.
+func TestAcceptNothing(t *testing.T) {
+	s := spent(t)
+	s.play(`
+		$ keyward restore --accept-rollback --reason x --yes
+		! nothing to accept, and nothing was changed(.|\n)*keyward rotate --compromised
+		? 2
+		$ keyward restore --accept-rollback --reason x --yes --root file:$DIR/none.key
+		! no root key
+		? 1
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		= $canary
+	`)
+	if err := os.Remove(s.storeFile("vault.db-head")); err != nil {
+		t.Fatal(err)
+	}
+	s.play(`
+		$ keyward get production/search/key
+		? 5
+	`)
+	accept := []string{"keyward", "restore", "--accept-rollback", "--reason", "the head file is lost"}
+	if _, said, code := s.run(true, "accept-rollback\n", accept...); code != exitOK || !strings.Contains(said, "is restored") {
+		t.Errorf("it ends with %d: %s", code, said)
+	}
+	s.play(`
+		$ keyward get production/search/key
+		= $canary
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
+		? 3
+	`)
 }
 
 func TestDestroy(t *testing.T) {

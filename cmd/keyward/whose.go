@@ -21,7 +21,8 @@ func newWhoseCommand(a *app) *cobra.Command {
 		Short: "Find the path of a value that leaked",
 		Long: `Whose says at which paths a value is or was, also in versions that were deleted since. The value is asked for, or read from the
 standard input or a file. If it is nowhere and was a line with other things around it, the words of that are tried, the first 16
-of 8 bytes or more. Each question is recorded, without the value. The exit code is 4 if it is nowhere.`,
+of 8 bytes or more. Each question is recorded, without the value. Of a token or key of keyward itself, which is in no version, it
+says the id and how to revoke it. The exit code is 4 if it is nowhere.`,
 		Example: `  keyward whose
   keyward whose < leaked.txt`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -36,15 +37,19 @@ of 8 bytes or more. Each question is recorded, without the value. The exit code 
 			if err != nil {
 				return err
 			}
-			return a.withOperator(ctx, func(_ *vault.Vault, op *vault.Operator) error {
+			return a.withOperator(ctx, func(v *vault.Vault, op *vault.Operator) error {
 				items, err := a.whose(ctx, op, value)
-				if err == nil && len(items) == 0 {
-					err = fmt.Errorf("%w: no version has this value\n  give the value alone, without the line around it", vault.ErrNotFound)
-				}
 				if err != nil {
 					return err
 				}
-				return a.printVersions(items)
+				known, unknown := a.tellOwn(ctx, v, value.Reveal())
+				switch {
+				case len(items) > 0 || known && a.json:
+					return a.printVersions(items)
+				case known || unknown != nil:
+					return unknown
+				}
+				return fmt.Errorf("%w: no version has this value\n  give the value alone, without the line around it", vault.ErrNotFound)
 			})
 		},
 	}
@@ -71,12 +76,14 @@ func (a *app) whose(ctx context.Context, op *vault.Operator, value vault.Secret)
 	return items, nil
 }
 
+const mostWords = 16
+
 // wordsOf returns what may be a value in a line of a log or a file: what stands between white space, quotes and equals signs.
 // One that ends with equals signs, as base64 does, is tried with them too.
 func wordsOf(line string) (words []string) {
-	const least, most = 8, 16
+	const least = 8
 	add := func(word string) {
-		if len(word) >= least && word != line && len(words) < most && !slices.Contains(words, word) {
+		if len(word) >= least && word != line && len(words) < mostWords && !slices.Contains(words, word) {
 			words = append(words, word)
 		}
 	}

@@ -17,7 +17,7 @@ func TestParse(t *testing.T) {
 		"space around":          {" \tK = abc \t", "abc"},
 		"space inside":          {`K=a b  c`, "a b  c"},
 		"comment":               {`K=abc # def`, "abc"},
-		"comment behind a tab":  {"K='abc'\t# def", "\x00"},
+		"comment behind a tab":  {"K='abc'\t# def", "abc"},
 		"carriage return":       {"K=abc\r", "abc"},
 		"empty":                 {`K=`, ""},
 		"empty, quoted":         {`K=""`, ""},
@@ -28,9 +28,8 @@ func TestParse(t *testing.T) {
 		"single":                {`K='a # "b" \n $X '`, `a # "b" \n $X `},
 		"double":                {`K="a # 'b' $X "`, `a # 'b' $X `},
 		"escapes":               {`K="\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"`, "\"\\/\b\f\n\r\té😀"},
-		"pieces":                {`K='a'"b"c`, "abc"},
 		"not ASCII":             {`K=clé`, "clé"},
-		"not ASCII, comment":    {`K=clé # x`, "\x00"},
+		"not ASCII, comment":    {`K=clé # x`, "clé"},
 		"not ASCII, in between": {`K='clés' # x`, "clés"},
 		"replacement, written":  {"K=a\ufffd", "a\ufffd"},
 
@@ -39,13 +38,34 @@ func TestParse(t *testing.T) {
 		"lines, other quotes": {"K='abc\nit\"s\n'", "abc\nit\"s\n"},
 		"quote in a comment":  {"K=abc # it's\nL=x", "abc"},
 
-		"lines, a key inside":      {"K='abc\nL=def\nM=x'", "\x00"},
-		"lines, export inside":     {"K=\"abc\nexport L='def'\n\"", "\x00"},
-		"lines, a value behind":    {"K=\"abc\ndef\"abc", "\x00"},
-		"lines, a hash behind":     {"K=\"abc\ndef\"#abc", "\x00"},
-		"lines, a quote behind":    {"K='abc\ndon't\n'", "\x00"},
-		"lines, escaped end":       {"K=\"abc\\\ndef\"", "\x00"},
-		"lines, too long together": {"K='" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 66) + "'", "\x00"},
+		"lines, a key inside":   {"K='abc\nL=def\nM=x'", "\x00"},
+		"lines, export inside":  {"K=\"abc\nexport L='def'\n\"", "\x00"},
+		"lines, a value behind": {"K=\"abc\ndef\"abc", "\x00"},
+		"lines, a hash behind":  {"K=\"abc\ndef\"#abc", "\x00"},
+		"lines, a quote behind": {"K='abc\ndon't\n'", "\x00"},
+		"lines, escaped end":    {"K=\"abc\\\ndef\"", "\x00"},
+		"lines, many":           {"K='" + strings.Repeat("x\n", 100_000) + "'", strings.Repeat("x\n", 100_000)},
+
+		"JSON, quoted":               {`K='{"a":"b c","d":"it is"}' # def`, `{"a":"b c","d":"it is"}`},
+		"a single quote in double":   {`K="it's"`, "it's"},
+		"quote in a comment, behind": {`K="a" # it's "b"`, "a"},
+
+		"JSON, as it is":           {`K={"abc":"b c"}`, "\x00"},
+		"JSON, an array":           {`K=["abc"]`, "\x00"},
+		"quotes inside":            {`K=pa"ss"abc`, "\x00"},
+		"quote inside":             {`K=it's abc`, "\x00"},
+		"quote at the end":         {`K=abc"`, "\x00"},
+		"quote behind a backslash": {`K=abc\"def`, "\x00"},
+		"quote behind quotes":      {`K="abc"y"`, "\x00"},
+		"word behind quotes":       {`K='abc'def`, "\x00"},
+		"word behind a space":      {`K="abc" def`, "\x00"},
+		"doubled single quote":     {`K='abc''s'`, "\x00"},
+		"doubled double quote":     {`K="abc""def"`, "\x00"},
+		"pieces":                   {`K='abc'"def"x`, "\x00"},
+		"pieces, quote last":       {`K=abc'def'`, "\x00"},
+		"control in a comment":     {"K=abc # x\rL=def", "\x00"},
+		"tab, no quotes":           {"K=abc\tdef", "\x00"},
+		"hash behind a hard space": {"K=abc\u00a0#def", "\x00"},
 
 		"no equals sign":   {`K abc`, "\x00"},
 		"no key":           {`=abc`, "\x00"},
@@ -65,8 +85,7 @@ func TestParse(t *testing.T) {
 		"tab":              {"K='abc\tdef'", "\x00"},
 		"zero":             {"K=abc\x00", "\x00"},
 		"not UTF-8":        {"K=abc\xff", "\x00"},
-		"long line":        {"K=" + strings.Repeat("x", maxLine-1), "\x00"},
-		"longest line":     {"K=" + strings.Repeat("x", maxLine-2), strings.Repeat("x", maxLine-2)},
+		"longest line":     {"K=" + strings.Repeat("x", maxFile-3), strings.Repeat("x", maxFile-3)},
 		"byte order mark":  {"\ufeffK=abc", "\x00"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +109,9 @@ func TestBadLines(t *testing.T) {
 GOOD=canary
 canary
 
-OPEN_AI='canary'#canary
+OPEN_AI=canary#canary
+JSON={"canary":"canary"}
+QUOTED="canary"canary
 GOOD=canary2
 a/canary=x
 PEM="-----BEGIN-----
@@ -99,9 +120,11 @@ canaryMIIE=#=
 `))
 	const want = `line 3: it has no =
 line 5, OPEN_AI: a # in the value: put the value in single quotes, or a space in front of a comment
-line 6, GOOD: the key stands on line 2 already
-line 7: the key is not one segment of a path: 1 to 64 of A-Z a-z 0-9 . _ - and not only dots
-line 8, PEM: a quote is not closed, or the next key stands inside of it; multi-line values: use keyward set PATH --file FILE`
+line 6, JSON: the value has a quote and is not quoted as a whole: put the whole value in single quotes, or if it has a ' in double quotes, with \" for " and \\ for \
+line 7, QUOTED: something stands behind the closing quote that is no comment with a space in front: put the whole value in single quotes, or if it has a ' in double quotes, with \" for " and \\ for \
+line 8, GOOD: the key stands on line 2 already
+line 9: the key is not one segment of a path: 1 to 64 of A-Z a-z 0-9 . _ - and not only dots
+line 10, PEM: a quote is not closed, or the next key stands inside of it; multi-line values: use keyward set PATH --file FILE`
 	if fmt.Sprint(err) != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -135,8 +158,9 @@ func TestFormat(t *testing.T) {
 		" a":                "K=' a'\n",
 		"it's\n\"\\\t\x00é": `K="it's\n\"\\\u0009\u0000é"` + "\n",
 		"clé":               "K='clé'\n",
-		"it's $(id)":        `K='it'"'"'s $(id)'` + "\n",
-		"`id`\n'$X":         `K='` + "`id`" + `'"\n'"'$X'` + "\n",
+		"it's $(id)":        `K="it's \u0024(id)"` + "\n",
+		"`id`\n'$X":         `K="\u0060id\u0060\n'\u0024X"` + "\n",
+		`{"a":"b c"}`:       `K='{"a":"b c"}'` + "\n",
 		"a\ufffdb":          "K='a\ufffdb'\n",
 	} {
 		if got, err := Format("K", value); got != want || err != nil {
@@ -144,7 +168,7 @@ func TestFormat(t *testing.T) {
 		}
 	}
 	for name, e := range map[string]Entry{
-		"key": {Key: "a/b", Value: "x"}, "not UTF-8": {Key: "K", Value: "abc\xff"}, "long": {Key: "K", Value: strings.Repeat("x", maxLine)},
+		"key": {Key: "a/b", Value: "x"}, "not UTF-8": {Key: "K", Value: "abc\xff"}, "long": {Key: "K", Value: strings.Repeat("x", maxFile-2)},
 	} {
 		if _, err := Format(e.Key, e.Value); err == nil {
 			t.Errorf("%s is formatted", name)
@@ -154,7 +178,8 @@ func TestFormat(t *testing.T) {
 
 // FuzzParse: what Parse takes, Format writes such that Parse reads the same; and what Format writes of any value, Parse reads.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"K=abc\nexport L='x y' # z", `K="\ud83d\ude00\n"`, "K=clé # x", "K=a#b", "K='a\nb'", "K=\"a\n\\\\\" # x", "=\n\n#", "K=\"\\u00\"", "a.b-c=\ufffd\r\n"} {
+	for _, seed := range []string{"K=abc\nexport L='x y' # z", `K="\ud83d\ude00\n"`, "K=clé # x", "K=a#b", "K='a\nb'", "K=\"a\n\\\\\" # x", "=\n\n#", "K=\"\\u00\"", "a.b-c=\ufffd\r\n",
+		`K={"a":"b c"}`, `K=pa"ss"word`, `K="x"y`, `K='it''s'`, `K='{"a":"b c"}'`, "K='a'\t# b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

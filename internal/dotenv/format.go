@@ -12,9 +12,9 @@ import (
 )
 
 // Format returns the line of an entry, newline included, that Parse reads as the same key and value: without quotes where no
-// reader needs them, in single quotes where it can be so, since there no reader expands anything, and else in double ones; a
-// dollar sign and a backtick never, so that a shell that reads the file runs nothing of a value. What has no line (bytes that are
-// not UTF-8, too many of them) is an error that quotes nothing.
+// reader needs them, in single quotes where it can be so, since there no reader expands anything, and else in double ones. A
+// dollar sign and a backtick are escapes in those, so that a shell that reads the file runs nothing of a value. What has no line
+// (bytes that are not UTF-8, too many of them) is an error that quotes nothing.
 func Format(key, value string) (string, error) {
 	switch {
 	case scope.CheckPath(key) != nil || strings.Contains(key, "/"):
@@ -23,8 +23,8 @@ func Format(key, value string) (string, error) {
 		return "", errors.New("the value is not UTF-8, so no dotenv file can hold it")
 	}
 	line := key + "=" + quoted(value)
-	if len(line) > maxLine {
-		return "", fmt.Errorf("the value is too long for a line of %d bytes", maxLine)
+	if len(line) >= maxFile {
+		return "", fmt.Errorf("the value is too long for a file of %d bytes", maxFile)
 	}
 	return line + "\n", nil
 }
@@ -39,24 +39,7 @@ func quoted(value string) string {
 	if !strings.ContainsFunc(value, inDouble) {
 		return "'" + value + "'"
 	}
-	if !strings.ContainsAny(value, "$`") {
-		return doubled(value)
-	}
-	var b strings.Builder // of pieces, with what a shell would run in single quotes
-	for rest := value; rest != ""; {
-		double := inDouble(rune(rest[0]))
-		n := strings.IndexFunc(rest, func(r rune) bool { return inDouble(r) != double })
-		if n < 0 {
-			n = len(rest)
-		}
-		if double {
-			b.WriteString(doubled(rest[:n]))
-		} else {
-			b.WriteString("'" + rest[:n] + "'")
-		}
-		rest = rest[n:]
-	}
-	return b.String()
+	return doubled(value)
 }
 
 // inDouble are those that cannot stand in single quotes.
@@ -70,7 +53,7 @@ func doubled(value string) string {
 			b = append(b, '\\', c)
 		case c == '\n':
 			b = append(b, `\n`...)
-		case c < ' ':
+		case c < ' ' || c == '$' || c == '`':
 			b = fmt.Appendf(b, `\u%04x`, c)
 		default:
 			b = append(b, c)

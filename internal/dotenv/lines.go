@@ -4,100 +4,75 @@ package dotenv
 
 import (
 	"bytes"
+	"errors"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/keyward-go/keyward/scope"
 )
 
-// cutEntry takes an entry from the front of text, as one line: a newline inside of quotes is written as the dialect writes it
-// on one line. It returns of how many lines that is, and what is left.
-func cutEntry(text []byte) (entry []byte, lines int, rest []byte, err error) {
-	entry, rest = cutLine(text)
-	lines = 1
-	_, value, found := bytes.Cut(entry, []byte("="))
-	if trimmed := bytes.TrimSpace(entry); !found || trimmed[0] == '#' {
-		return entry, lines, rest, nil
-	}
-	quote, err := openQuote(value)
-	if err != nil || quote == 0 {
-		return entry, lines, rest, nil // parseLine says what is wrong
-	}
-	newline := []byte(`\n`)
-	if quote == '\'' {
-		newline = []byte(`'"\n"'`) // single quotes know no escapes
-	}
-	entry = bytes.Clone(entry) // it is part of text, which must not be written over
-	for {
-		if len(rest) == 0 {
-			return entry, lines, nil, errUnended
-		}
-		var line []byte
-		line, rest = cutLine(rest)
-		lines++
-		if len(entry) > maxLine || endsEscaping(entry, quote) || isKey(line) {
-			return entry, lines, rest, errUnended
-		}
-		entry = append(append(entry, newline...), line...)
-		if end := closes(line, quote); end >= 0 {
-			behind := line[end+1:]
-			if word := bytes.TrimLeft(behind, " \t"); len(word) > 0 && (word[0] != '#' || len(word) == len(behind)) {
-				return entry, lines, rest, errBehind
-			}
-			return entry, lines, rest, nil
-		}
-	}
+// lines are those of a file that were not read yet.
+type lines struct {
+	rest []byte
+	read int // how many were
 }
 
-// cutLine takes a line without its end.
-func cutLine(text []byte) (line, rest []byte) {
-	line, rest, _ = bytes.Cut(text, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r")), rest
+// next takes a line without its end.
+func (l *lines) next() (line []byte) {
+	line, l.rest, _ = bytes.Cut(l.rest, []byte("\n"))
+	l.read++
+	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
-// openQuote returns the quote that is open at the end of a value, or 0. It refuses what go-envparse would take for a comment
-// without white space in front of it.
-func openQuote(value []byte) (quote byte, err error) {
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case quote != 0:
-			end := closes(value[i:], quote)
-			if end < 0 {
-				return quote, nil
-			}
-			i, quote = i+end, 0
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '#' && (i == 0 || value[i-1] != ' ' && value[i-1] != '\t'):
-			return 0, errHash
-		case c == '#':
-			return 0, nil
-		}
+var (
+	errNoEqual = errors.New("it has no =")
+	errKey     = errors.New("the key is not one segment of a path: 1 to 64 of A-Z a-z 0-9 . _ - and not only dots")
+	errUTF8    = errors.New("it is not UTF-8")
+)
+
+// entry takes a line, or all lines of a value in quotes. There is no key if it says nothing, and with an error only if it is one.
+func (l *lines) entry() (key, value string, err error) {
+	all := l.rest
+	line := bytes.TrimLeftFunc(l.next(), unicode.IsSpace)
+	if len(line) == 0 || line[0] == '#' {
+		return "", "", nil
 	}
-	return quote, nil
-}
-
-// closes returns where in line, which begins inside of quotes, they close, or -1.
-func closes(line []byte, quote byte) int {
-	for i := 0; i < len(line); i++ {
-		switch {
-		case quote == '"' && line[i] == '\\':
-			i++
-		case line[i] == quote:
-			return i
-		}
+	left, right, found := bytes.Cut(line, []byte("="))
+	if !found {
+		return "", "", errNoEqual
 	}
-	return -1
+	key = keyOf(left)
+	if quoted := bytes.TrimLeftFunc(right, unicode.IsSpace); len(quoted) > 0 && isQuote(rune(quoted[0])) {
+		value, err = l.quoted(quoted[0], quoted[1:])
+	} else {
+		value, err = plain(right)
+	}
+	switch {
+	case err == errUnended:
+	case !utf8.Valid(all[:len(all)-len(l.rest)]):
+		err = errUTF8
+	case key == "":
+		err = errKey
+	}
+	return key, value, err
 }
 
-// endsEscaping reports whether a backslash inside of double quotes stands before a newline, which it cannot escape.
-func endsEscaping(line []byte, quote byte) bool {
-	return quote == '"' && (len(line)-len(bytes.TrimRight(line, `\`)))%2 == 1
+// keyOf returns the key that stands there, or nothing if it is none.
+func keyOf(left []byte) string {
+	key := strings.TrimSpace(string(left))
+	if name, ok := strings.CutPrefix(key, "export "); ok {
+		key = strings.TrimSpace(name)
+	}
+	if scope.CheckPath(key) != nil || strings.Contains(key, "/") {
+		return ""
+	}
+	return key
 }
 
 // isKey reports whether a line inside of quotes looks as if it were the next entry: then they were probably not closed. The end
 // of base64 does not.
 func isKey(line []byte) bool {
-	left, right, found := bytes.Cut(bytes.TrimSpace(line), []byte("="))
-	key := strings.TrimSpace(strings.TrimPrefix(string(left), "export "))
-	return found && len(bytes.Trim(right, "= ")) > 0 && scope.CheckPath(key) == nil && !strings.Contains(key, "/")
+	left, right, found := bytes.Cut(line, []byte("="))
+	return found && len(bytes.Trim(bytes.TrimSpace(right), "= ")) > 0 && keyOf(left) != ""
 }

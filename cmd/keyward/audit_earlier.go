@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+
+	"github.com/keyward-go/keyward/audit"
+)
+
+// checkpointFile is a file of one checkpoint, or of several that were appended.
+type checkpointFile struct {
+	name        string
+	checkpoints [][]byte
+}
+
+func readCheckpoints(names []string) ([]checkpointFile, error) {
+	var files []checkpointFile
+	for _, name := range names {
+		b, err := readSmall(name)
+		if err != nil {
+			return nil, err
+		}
+		f := checkpointFile{name, splitNotes(b)}
+		if len(f.checkpoints) == 0 {
+			return nil, usagef("--checkpoint: %s is empty", name)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// splitNotes cuts signed notes apart: the signatures of each end it, and they alone begin with a dash and a space. Blank lines
+// between two belong to neither.
+func splitNotes(b []byte) (notes [][]byte) {
+	start, end, signed := 0, 0, false
+	add := func() {
+		if n := bytes.TrimLeft(b[start:end], "\n"); len(n) > 0 {
+			notes = append(notes, n)
+		}
+	}
+	for line := range bytes.Lines(b) {
+		signature := bytes.HasPrefix(line, []byte("— "))
+		if signed && !signature {
+			add()
+			start = end
+		}
+		signed = signature
+		end += len(line)
+	}
+	add()
+	return notes
+}
+
+// signedBy returns the checkpoints of all files. What the key has not signed is no evidence against the log, but the wrong file,
+// or the log is the wrong one: whoever has chosen the file has to say.
+func signedBy(key string, files []checkpointFile) (all [][]byte, err error) {
+	for _, f := range files {
+		for i, c := range f.checkpoints {
+			if _, err := audit.ParseCheckpoint(c, key); err != nil {
+				return nil, usagef("--checkpoint: %s: number %d in it is no checkpoint that the key of this log has signed: %v\n"+
+					"  it is not of this vault's log, or no checkpoint, or was changed: is it the right file?\n"+
+					"  If it is, another vault stands where the one was: compare keyward key with the public key that you kept", f.name, i+1, err)
+			}
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
