@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -77,20 +76,11 @@ func newApp() *app {
 	return a
 }
 
-// askTerminal reads a line from the terminal without showing it, and gives the terminal back as it was when ctx ends.
+// askTerminal is askOn for the terminal of this process.
 func askTerminal(ctx context.Context) ([]byte, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, usagef("there is no terminal to ask on")
 	}
-	fd := int(tty.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, errors.Join(err, tty.Close())
-	}
-	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	if ctx.Err() != nil { // the read waits on, so the terminal stays open
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
-	}
-	return line, errors.Join(err, tty.Close())
+	return askOn(ctx, tty)
 }
