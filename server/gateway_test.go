@@ -76,6 +76,46 @@ func TestGatewayRefuses(t *testing.T) {
 	}
 }
 
+// What Keyward-Host holds: scheme and host as in the policy, where no scheme is https.
+func TestKeywardHost(t *testing.T) {
+	b := newBed(t, nil)
+	to := b.upstream(t, func(http.ResponseWriter, *http.Request) {})
+	plain := strings.TrimPrefix(to, "http://")
+	policy := vault.Policy{Hosts: []string{to, "127.0.0.1:1"}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	if err := b.op.SetPolicy(t.Context(), path, policy, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	auth := "Authorization: Bearer " + b.token(t, "secrets:use:production/*")
+	const hint = "a Keyward-Host without http:// is meant with https"
+	for _, c := range []struct {
+		host, auth string
+		status     int
+		says       string
+		hint       bool
+	}{
+		{to, auth, 200, "", false},
+		{plain, auth, 403, "names no such method, host and path", true},
+		{"https://" + plain, auth, 403, "names no such method, host and path", false},
+		{"", auth, 403, "say to which: the header Keyward-Host, as the policy has it", false},
+		{"ftp://" + plain, auth, 400, "", false},
+		{"https://https://" + plain, auth, 400, "", false},
+		{"https://", auth, 400, "", false},
+		{"http://", auth, 400, "", false},
+		{plain, "Authorization: Bearer " + b.token(t, "secrets:use:staging/*"), 403, "denied", false}, // who has no business there is told nothing
+	} {
+		resp, text := b.send(t, "GET", "/use/"+path+"/~/v1", "", c.auth, "Keyward-Host: "+c.host)
+		if resp.StatusCode != c.status || !strings.Contains(text, c.says) || strings.Contains(text, hint) != c.hint {
+			t.Errorf("%q: %d %s", c.host, resp.StatusCode, text)
+		}
+	}
+	for _, host := range []string{"127.0.0.1:1", "https://127.0.0.1:1"} { // allowed; nobody listens
+		b.send(t, "GET", "/use/"+path+"/~/v1", "", auth, "Keyward-Host: "+host)
+		if r := b.last(t); r.Outcome != audit.Granted || r.Host != "127.0.0.1:1" {
+			t.Errorf("%s: recorded as %+v", host, r)
+		}
+	}
+}
+
 // A redirect comes back through the door, or goes nowhere.
 func TestGatewayRedirects(t *testing.T) {
 	b := newBed(t, nil)
@@ -155,7 +195,7 @@ func TestGatewayAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, text := b.send(t, "GET", "/use/"+path+"/~/v1", "", "Authorization: Bearer "+b.token(t, "secrets:use:production/*"))
-	if resp.StatusCode != 403 || resp.Header.Get("Keyward-Error") != "denied" || !strings.Contains(text, "Policy.Networks") || strings.Contains(text, "127.0.0.1") {
+	if resp.StatusCode != 403 || resp.Header.Get("Keyward-Error") != "denied" || !strings.Contains(text, "or those of its networks") || strings.Contains(text, "127.0.0.1") {
 		t.Errorf("%d %s", resp.StatusCode, text)
 	}
 	if r := b.last(t); r.Op != "use" || r.Outcome != audit.Granted {
