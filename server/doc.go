@@ -52,7 +52,8 @@
 //	invalid 400 (404, 405, 413, 415)   unauthorized 401   denied 403   not_found 404   conflict 409   rate_limited 429
 //	busy 503   unavailable 503 (not recorded, clock, key service, closed)   timeout 504   internal 500
 //
-// 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault is open.
+// 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault can
+// serve: its store answers, and the keys are those that this process has.
 //
 // # What every front checks
 //
