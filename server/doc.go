@@ -58,7 +58,7 @@
 // # What every front checks
 //
 // Every request that is looked at has an id, which is in the header Keyward-Request-Id of its answer, in its record as the call
-// unless the caller named one or it was malformed, and in the log of faults.
+// unless the caller named one, it was malformed or it bears nothing of this vault, and in the log of faults.
 //
 // The Host is one that was named, and the request no web page's of another origin. A request that is turned away for that, or for
 // a bearer, a body or a place that is none, is recorded like any refusal of the door; floods of them are counted. Only what is
