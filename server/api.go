@@ -5,7 +5,6 @@ package server
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -76,6 +75,7 @@ type called interface{ call(id string) }
 type api struct {
 	*front.Front
 	operations map[string]operation
+	readiness  *readiness
 }
 
 // NewAPI returns the handler of /api/v1/, /healthz and /readyz. Its operations are described in openapi.json, which it serves.
@@ -85,7 +85,7 @@ func NewAPI(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	a := &api{f, map[string]operation{}}
+	a := &api{f, map[string]operation{}, &readiness{vault: cfg.Vault, log: f.Log}}
 	for _, op := range operations {
 		a.operations[op.name] = op
 	}
@@ -136,20 +136,11 @@ func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 var (
 	noOperation = &front.Refusal{Status: http.StatusNotFound, Code: "not_found", Message: "there is no such operation: /api/v1/openapi.json lists them"}
 	postOnly    = &front.Refusal{Status: http.StatusMethodNotAllowed, Code: "invalid", Message: "operations are asked for with POST"}
-	notReady    = &front.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the vault is closed"}
+	notReady    = front.StatusOf(vault.ErrClosed) // whatever it is: its log says so
 )
 
 type status struct {
 	Status string `json:"status"`
-}
-
-// ready answers whether the vault is open. It asks for nothing that is recorded, so that anybody may.
-func (a *api) ready(w http.ResponseWriter, r *http.Request) {
-	if _, err := a.Caller(r, "").Session.Claims(r.Context()); !errors.Is(err, vault.ErrDenied) {
-		notReady.Write(w, r)
-		return
-	}
-	front.WriteJSON(w, http.StatusOK, status{"ready"})
 }
 
 // seconds is a duration in a body.

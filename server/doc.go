@@ -55,12 +55,13 @@
 //	invalid 400 (404, 405, 413, 415)   unauthorized 401   denied 403   not_found 404   conflict 409   rate_limited 429
 //	busy 503   unavailable 503 (not recorded, clock, key service, closed)   timeout 504   internal 500
 //
-// 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault is open.
+// 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault can
+// serve: its store answers, and the keys are those that this process has.
 //
 // # What every front checks
 //
 // Every request that is looked at has an id, which is in the header Keyward-Request-Id of its answer, in its record as the call
-// unless the caller named one or it was malformed, and in the log of faults.
+// unless the caller named one, it was malformed or it bears nothing of this vault, and in the log of faults.
 //
 // The Host is one that was named, and the request no web page's of another origin. A request that is turned away for that, or for
 // a bearer, a body or a place that is none, is recorded like any refusal of the door; floods of them are counted. Only what is

@@ -155,7 +155,7 @@ func TestGatewayAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, text := b.send(t, "GET", "/use/"+path+"/~/v1", "", "Authorization: Bearer "+b.token(t, "secrets:use:production/*"))
-	if resp.StatusCode != 403 || resp.Header.Get("Keyward-Error") != "denied" || !strings.Contains(text, "Policy.Networks") || strings.Contains(text, "127.0.0.1") {
+	if resp.StatusCode != 403 || resp.Header.Get("Keyward-Error") != "denied" || !strings.Contains(text, "or those of its networks") || strings.Contains(text, "127.0.0.1") {
 		t.Errorf("%d %s", resp.StatusCode, text)
 	}
 	if r := b.last(t); r.Op != "use" || r.Outcome != audit.Granted {

@@ -20,7 +20,7 @@ type Listening struct {
 	TLS *tls.Config
 	// Mode and Group say which users may connect to a Unix socket, and they are for these only. Mode zero: 0600, the user of this
 	// process alone. Group is a name or a number; empty: the group of this process. Who may write to the folder of the socket can
-	// put another in its place.
+	// put another in its place: where that is everyone, and the folder is not sticky as /tmp is, nothing listens.
 	Mode  fs.FileMode
 	Group string
 }

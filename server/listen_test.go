@@ -116,6 +116,33 @@ func TestListenUnix(t *testing.T) {
 	}
 }
 
+// A folder in which everyone may replace the socket is none for it.
+func TestListenFolder(t *testing.T) {
+	for _, c := range []struct {
+		mode os.FileMode
+		want error
+	}{
+		{0o700, nil}, {0o755, nil}, {0o770, nil}, {0o777 | os.ModeSticky, nil}, {0o777, vault.ErrInvalid}, {0o702, vault.ErrInvalid},
+	} {
+		dir := socketDir(t)
+		stale(t, dir+"/s")
+		before, err := os.Lstat(dir + "/s")
+		if err := errors.Join(err, os.Chmod(dir, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		l, err := server.Listen(context.Background(), "unix:"+dir+"/s", server.Listening{})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%v: %v", c.mode, err)
+		}
+		if after, err := os.Lstat(dir + "/s"); c.want != nil && (err != nil || !os.SameFile(before, after)) {
+			t.Errorf("%v: the socket that was there is not: %v", c.mode, err)
+		}
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
 // What another has put in the place of the socket is not removed with it.
 func TestListenRemovesItsOwn(t *testing.T) {
 	path := socketDir(t) + "/s"

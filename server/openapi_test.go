@@ -113,7 +113,7 @@ func describe(t *testing.T) object {
 	}
 	for path, about := range map[string]string{
 		"/healthz":             "Whether the process lives. Nothing is asked of the vault.",
-		"/readyz":              "Whether the vault is open.",
+		"/readyz":              "Whether the vault can serve: 503 if not. It is asked once a second at most.",
 		"/api/v1/openapi.json": "This file.",
 	} {
 		answers := object{"200": object{"description": "It is so.", "content": content(object{"type": "object"})}}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,9 @@ func (how Listening) listenUnix(ctx context.Context, lc *net.ListenConfig, path 
 		how.Mode = 0o600
 	case how.Mode&^0o777 != 0:
 		return nil, fmt.Errorf("%w: the mode of a socket has permissions only, as 0660", vault.ErrInvalid)
+	}
+	if err := checkFolder(dirOf(path)); err != nil {
+		return nil, err
 	}
 	if err := makeWay(path); err != nil {
 		return nil, err
@@ -64,6 +68,18 @@ func (how Listening) listenUnix(ctx context.Context, lc *net.ListenConfig, path 
 		return nil, errors.Join(err, l.Close())
 	}
 	return s, nil
+}
+
+// checkFolder refuses a folder in which everyone could replace the socket, and be given the tokens.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("%w: the folder %s is writable by everyone, who could put another socket in its place: chmod o-w %[2]s", vault.ErrInvalid, dir)
+	}
+	return nil
 }
 
 // makeWay removes a socket that nobody listens on.

@@ -89,7 +89,7 @@ func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.Is(err, errElsewhere), errors.Is(err, egress.ErrUnfit):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: err.Error()}
 	case errors.Is(err, egress.ErrAddress):
-		no = &front.Refusal{Status: http.StatusForbidden, Code: "denied", Message: egress.ErrAddress.Error()}
+		no = &front.Refusal{Status: http.StatusForbidden, Code: "denied", Message: front.Say(egress.ErrAddress)}
 	case errors.As(err, &upstream) && !errors.Is(err, vault.ErrInvalid):
 		no = &front.Refusal{Status: http.StatusBadGateway, Code: "upstream", Message: upstream.Error()}
 		if upstream.Timeout() {
@@ -97,6 +97,8 @@ func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 		}
 	case no.Status >= http.StatusInternalServerError:
 		t.Log.Error("a use failed", "path", t.path, "cause", err)
+	case strings.HasSuffix(no.Message, "no such method, host and path") && noScheme(t.asked.Header.Get("Keyward-Host")):
+		no.Message += "; a Keyward-Host without http:// is meant with https"
 	}
 	no.Write(w, t.asked)
 }

@@ -50,13 +50,16 @@ func cutUse(escaped string) (path, rest string, ok bool) {
 	return path, "/" + rest, ok
 }
 
+// noScheme reports whether a Keyward-Host that is there leaves out its scheme.
+func noScheme(host string) bool { return host != "" && !strings.Contains(host, "://") }
+
 // rewrite makes of out the request to the upstream: to the one host of the policy, or to host if the caller names it. The engine
 // holds it against the policy, and takes the rest of what is between two hops.
 func rewrite(out *http.Request, rest, host string) {
 	u := &url.URL{RawPath: rest, RawQuery: out.URL.RawQuery}
 	u.Path, _ = url.PathUnescape(rest) // net/http has parsed it
 	if host != "" {
-		u.Scheme, u.Host = "https", host
+		u.Scheme, u.Host = "https", strings.TrimPrefix(host, "https://")
 		if plain, ok := strings.CutPrefix(host, "http://"); ok {
 			u.Scheme, u.Host = "http", plain
 		}

@@ -153,6 +153,9 @@ func decideRead(w view, c *call) (p plan, r *refusal) {
 	if p.override, r = guarded(w, c, p.secret.Policy); r != nil {
 		return p, r
 	}
+	if c.op.toHost && c.dest.method != "" && p.secret.Policy.carriesNone() {
+		return p, noHeader
+	}
 	if c.op.toHost {
 		p.dest, r = decideHost(p.secret.hosts, c.dest)
 	}

@@ -56,13 +56,26 @@ type Policy struct {
 	// Networks are where the hosts may resolve to, at most 16. If empty, only public addresses may be dialled. The vault
 	// keeps and records Networks and Placement; it dials nothing, so the function given to Use has to heed them.
 	Networks []netip.Prefix
-	// Placement is where a request carries the value: bearer (if empty), basic:<user>, header:<Name>, query:<name>.
+	// Placement is where a request carries the value: bearer (if empty), basic:<user>, header:<Name>, query:<name>. Name is no header
+	// that HTTP or keyward uses itself, such as Host or Connection.
 	Placement string
 	// Expires ends the use of the path by tokens. Whole seconds; zero: never.
 	Expires time.Time
 }
 
+// check refuses a policy that may not be set.
 func (p Policy) check() error {
+	if err := p.checkForm(); err != nil {
+		return err
+	}
+	if p.carriesNone() {
+		return fmt.Errorf("policy: placement: HTTP uses this header itself, so it carries no credential; name another, as X-Api-Key")
+	}
+	return nil
+}
+
+// checkForm refuses a policy that no version of keyward has set.
+func (p Policy) checkForm() error {
 	switch {
 	case !slices.Contains(types, p.Type):
 		return fmt.Errorf("policy: type is one of %s", strings.Join(types[1:], ", "))
@@ -97,27 +110,6 @@ func (p Policy) check() error {
 		return fmt.Errorf("policy: at most %d bytes, escaped", maxPolicy)
 	}
 	return nil
-}
-
-func checkPlacement(p string) error {
-	kind, name, named := strings.Cut(p, ":")
-	switch {
-	case p == "", p == "bearer":
-		return nil
-	case named && len(name) <= maxName && (kind == "basic" || kind == "header" || kind == "query") && isToken(name):
-		return nil
-	}
-	return fmt.Errorf("policy: placement is bearer, basic:<user>, header:<Name> or query:<name>")
-}
-
-// isToken reports whether s can be a header's name (RFC 9110, token).
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // tighten is p with the set fields of by. It says what by would loosen.

@@ -45,6 +45,7 @@ var (
 	wrongHost     = &refusal{"host", ErrDenied, "the policy of the path names no such method, host and path"}
 	whichHost     = &refusal{"which_host", ErrDenied, "the path has several hosts; say to which: Request.URL with scheme and host"}
 	needsURL      = &refusal{"needs_url", ErrDenied, "the path has hosts; set Request.URL to where the value goes"}
+	noHeader      = &refusal{"placement", ErrDenied, "the policy places the value in a header that carries no credential; an operator uses SetPolicy"}
 	conflict      = &refusal{"version", ErrConflict, takenHint}
 	unsettled     = &refusal{"unsettled", ErrConflict, "the path or the keys kept changing while this was decided; retry"}
 	caseTwin      = &refusal{"case", ErrConflict, takenHint}

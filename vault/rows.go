@@ -162,7 +162,7 @@ func decodeRow(k rowKey, data []byte) (row any, err error) {
 		var j secretJSON
 		err = json.Unmarshal(data, &j)
 		row = newSecretRow(j.Policy.policy(), j.Next)
-		if scope.CheckPath(k.name) != nil || j.Next < 1 || j.Policy.policy().check() != nil {
+		if scope.CheckPath(k.name) != nil || j.Next < 1 || j.Policy.policy().checkForm() != nil {
 			err = ErrTampered
 		}
 	case 'v':

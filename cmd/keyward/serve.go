@@ -15,6 +15,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,9 @@ It listens on this machine only, unless there is a certificate. A Unix socket is
   keyward serve --listen 0.0.0.0:7423 --tls-cert cert.pem --tls-key key.pem --host vault.example.com`,
 		Args: want(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !(f.rate > 0) || f.burst <= 0 { // it may be no number
+				return usagef("--rate and --burst: numbers above zero")
+			}
 			ctx := cmd.Context()
 			return a.withVault(ctx, func(v *vault.Vault) error { return a.serve(ctx, v, f) })
 		},
@@ -67,8 +71,8 @@ It listens on this machine only, unless there is a certificate. A Unix socket is
 	c.Flags().StringVar(&f.cert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
 	c.Flags().StringVar(&f.key, "tls-key", "", "`FILE` with its key, in PEM")
 	c.Flags().StringVar(&f.ca, "ca", "", "`FILE` with the authorities of upstreams, in PEM (else the system's)")
-	c.Flags().Float64Var(&f.rate, "rate", 0, "requests a second of one principal (else 100)")
-	c.Flags().IntVar(&f.burst, "burst", 0, "and at once (else 200)")
+	c.Flags().Float64Var(&f.rate, "rate", 100, "requests a second of one principal, a `NUMBER`")
+	c.Flags().IntVar(&f.burst, "burst", 200, "and at once, a `NUMBER`")
 	c.Flags().BoolVar(&f.compat, "compat", false, "serve the wire format of Agent Secret Store too, at /v1/")
 	c.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return c
@@ -128,7 +132,7 @@ func (a *app) fronts(v *vault.Vault, f serveFlags) (http.Handler, error) {
 	}
 	gateway, err := server.NewGateway(cfg)
 	if err != nil {
-		return nil, err
+		return nil, usagef("%s", inFlags.Replace(err.Error())) // the configuration is what was typed
 	}
 	api, err := server.NewAPI(cfg)
 	if err != nil {
@@ -148,6 +152,9 @@ func (a *app) fronts(v *vault.Vault, f serveFlags) (http.Handler, error) {
 	}
 	return server.Route(places), nil
 }
+
+// inFlags says in flags what the fronts say in fields of a Config.
+var inFlags = strings.NewReplacer("server: invalid request: ", "", "Config.Hosts: entry", "--host: number", "Config.Origins: entry", "--origin: number")
 
 // faults is the log of what is broken here; what callers do wrong is in the vault's.
 func (a *app) faults() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }

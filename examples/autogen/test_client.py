@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client against a vault: every method and every error. Its key may do anything below scratch/."""
 
+import json
 import os
 import pickle
+import threading
 import unittest
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from unittest import mock
 
 from agentsecretstore import (
     AgentVault,
@@ -16,6 +20,8 @@ from agentsecretstore import (
     Unavailable,
     VaultError,
 )
+
+from vault_tool import llm_config
 
 PATH = "scratch/a/key"
 
@@ -71,6 +77,61 @@ class Client(unittest.IsolatedAsyncioTestCase):
         for shown in (repr(self.token), str(self.token), f"{self.token}", repr(self.vault)):
             self.assertNotIn(self.token.value, shown)
         self.assertRaises(TypeError, pickle.dumps, self.token)
+
+
+class NotKeyward(BaseHTTPRequestHandler):
+    """Another program's server."""
+
+    answer: object = {}
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps(self.answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Elsewhere(unittest.IsolatedAsyncioTestCase):
+    """The wrong address, or one that not everything here can use. It needs no vault."""
+
+    async def test_another_server(self) -> None:
+        server = HTTPServer(("127.0.0.1", 0), NotKeyward)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        vault = AgentVault("kw_agent_x", f"http://127.0.0.1:{server.server_port}", timeout=5)
+        for NotKeyward.answer in (
+            {},
+            {"hello": "world"},
+            [],
+            "text",
+            {"expires": 1, "token": "t", "value": 7, "version": "new", "items": [{}]},
+            {"expires": "soon", "items": "none", "value": None, "version": None},
+        ):
+            for ask in (
+                lambda: vault.request_token("secrets:read:*"),
+                lambda: vault.get_secret(PATH),
+                lambda: vault.get_secret(PATH, token="kw_tok_x"),
+                lambda: vault.set_secret(PATH, "value", "kw_tok_x"),
+                lambda: vault.list_secrets("scratch/*", "kw_tok_x"),
+            ):
+                with self.assertRaisesRegex(Unavailable, "not one of keyward's"):
+                    await ask()
+
+    def test_the_llm_needs_an_address(self) -> None:
+        for url, base in {
+            "": "http://127.0.0.1:7423/use/",
+            "https://vault.example.com/": "https://vault.example.com/use/",
+        }.items():
+            with mock.patch.dict(os.environ, {"ASS_API_URL": url}):
+                self.assertTrue(llm_config("kw_tok_x")["config_list"][0]["base_url"].startswith(base))
+        with mock.patch.dict(os.environ, {"ASS_API_URL": "unix:/run/keyward/keyward.sock"}):
+            self.assertRaisesRegex(InvalidRequest, "socket", llm_config, "kw_tok_x")
 
 
 if __name__ == "__main__":

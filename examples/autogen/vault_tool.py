@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from agentsecretstore import AgentVault
+from agentsecretstore import AgentVault, InvalidRequest
 
 LLM_KEY = "production/openai/api-key"
 
@@ -54,7 +54,11 @@ def make_audited_vault_tool(vault_token: str, agent_name: str) -> Callable[..., 
 
 def llm_config(token: str) -> dict[str, Any]:
     """The LLM behind the gateway. What stands here as its API key is the run token: the real one is not in this process."""
-    api = os.environ.get("ASS_API_URL", "http://127.0.0.1:7423")
+    api = (os.environ.get("ASS_API_URL", "") or "http://127.0.0.1:7423").rstrip("/")
+    if api.startswith("unix:"):
+        raise InvalidRequest(
+            "ASS_API_URL is a socket, and AutoGen asks its LLM over TCP: let `keyward serve` listen on 127.0.0.1:7423"
+        )
     return {
         "config_list": [{"model": "gpt-4o", "base_url": f"{api}/use/{LLM_KEY}/~/v1", "api_key": token}],
         "temperature": 0.1,

@@ -49,8 +49,8 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Vault == nil {
 		return nil, fmt.Errorf("%w: Config.Vault is required", vault.ErrInvalid)
 	}
-	if cfg.Rate < 0 || cfg.Burst < 0 {
-		return nil, fmt.Errorf("%w: Config.Rate and Burst are above zero", vault.ErrInvalid)
+	if !(cfg.Rate >= 0) || cfg.Burst < 0 { // it may be no number
+		return nil, fmt.Errorf("%w: Config.Rate and Burst: numbers above zero, or zero for %d and %d", vault.ErrInvalid, perSecond, burst)
 	}
 	guard, err := NewGuard(cfg.Hosts, cfg.Origins, cfg.Proxies)
 	if err != nil {

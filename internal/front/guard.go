@@ -31,12 +31,12 @@ func NewGuard(hosts, origins []string, proxies []netip.Prefix) (*Guard, error) {
 	}
 	for i, name := range g.hosts {
 		if name != hostname(name) || name == "" || strings.ContainsAny(name, "/*@ ") {
-			return nil, fmt.Errorf("%w: Hosts %d: a lower-case name or an address, without a port", vault.ErrInvalid, i)
+			return nil, fmt.Errorf("%w: Config.Hosts: entry %d: a lower-case name or an address, without scheme and port, as vault.example.com", vault.ErrInvalid, i+1)
 		}
 	}
-	for _, o := range origins {
-		if err := g.origins.AddTrustedOrigin(o); err != nil {
-			return nil, fmt.Errorf("%w: Origins: %w", vault.ErrInvalid, err)
+	for i, o := range origins {
+		if g.origins.AddTrustedOrigin(o) != nil {
+			return nil, fmt.Errorf("%w: Config.Origins: entry %d: scheme and host, as https://console.example.com", vault.ErrInvalid, i+1)
 		}
 	}
 	return g, nil

@@ -33,39 +33,46 @@ const NotServed = "this server does not serve this host or origin: name it in Co
 
 var notServed = &Refusal{http.StatusForbidden, "denied", NotServed, 0}
 
-// statuses are the errors of a vault as HTTP has them, the special before the general.
+// statuses are the errors of a vault as HTTP has them, the special before the general, and what is wrong with the vault before what
+// is wrong with the request. A text that is empty is the vault's.
 var statuses = []struct {
 	err error
 	Refusal
 }{
 	{vault.ErrDeadToken, Refusal{http.StatusUnauthorized, "unauthorized", "this wants a live credential of this vault, of the kind that may ask for it: Authorization: Bearer kw_…", 0}},
+	{vault.ErrBusy, Refusal{http.StatusServiceUnavailable, "busy", "the vault is busy: wait, then ask again", 1}},
+	{vault.ErrKMSUnavailable, Refusal{http.StatusServiceUnavailable, "unavailable", unavailable, 2}},
+	{vault.ErrNotRecorded, Refusal{http.StatusServiceUnavailable, "unavailable", unavailable, 0}},
+	{vault.ErrClock, Refusal{http.StatusServiceUnavailable, "unavailable", unavailable, 0}},
+	{vault.ErrClosed, Refusal{http.StatusServiceUnavailable, "unavailable", unavailable, 0}},
 	{vault.ErrDenied, Refusal{http.StatusForbidden, "denied", "", 0}},
 	{vault.ErrInvalid, Refusal{http.StatusBadRequest, "invalid", "", 0}},
 	{vault.ErrNotFound, Refusal{http.StatusNotFound, "not_found", "", 0}},
 	{vault.ErrConflict, Refusal{http.StatusConflict, "conflict", "", 0}},
-	{vault.ErrBusy, Refusal{http.StatusServiceUnavailable, "busy", "", 1}},
-	{vault.ErrKMSUnavailable, Refusal{http.StatusServiceUnavailable, "unavailable", "", 2}},
-	{vault.ErrNotRecorded, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
-	{vault.ErrClock, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
-	{vault.ErrClosed, Refusal{http.StatusServiceUnavailable, "unavailable", "", 0}},
-	{context.DeadlineExceeded, Refusal{http.StatusGatewayTimeout, "timeout", "", 0}},
-	{context.Canceled, Refusal{499, "canceled", "", 0}}, // nobody reads it
+	{context.DeadlineExceeded, Refusal{http.StatusGatewayTimeout, "timeout", "the vault did not answer in time", 0}},
+	{context.Canceled, Refusal{499, "canceled", "the request was given up", 0}}, // nobody reads it
 }
 
-// StatusOf says how an error of the vault is answered. Its text is the vault's, which quotes no value and no token; that of an error
-// which is none of the vault's is not shown, and whoever has no live credential is told one and the same.
+// unavailable is what callers are told of a vault that cannot serve. What is wrong with it is for its operator, who has the log.
+const unavailable = "the vault cannot serve here now, and has released nothing: its operator has to look why, in the log of faults of this server"
+
+// StatusOf says how an error of the vault is answered. Its text is the vault's in the words of HTTP, which quotes no value and no token;
+// that of an error which is none of the vault's is not shown, and whoever has no live credential is told one and the same.
 func StatusOf(err error) *Refusal {
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
 			r := s.Refusal
 			if r.Message == "" {
-				r.Message = err.Error()
+				r.Message = Say(err)
 			}
 			return &r
 		}
 	}
 	return &Refusal{http.StatusInternalServerError, "internal", "the vault could not answer; its log of faults says why", 0}
 }
+
+// Say is the text of err for a caller over HTTP.
+func Say(err error) string { return inRequests.Replace(err.Error()) }
 
 // ErrorHeader tells an answer of a front itself from one that it passes on: it holds the code of a Refusal.
 const ErrorHeader = "Keyward-Error"

@@ -47,7 +47,7 @@ func TestTokens(t *testing.T) {
 		{"secrets:use:production/* secrets:read:staging/*", `{"scopes":["namespaces:read"],"ttl":"5m"}`, "secrets:list:production/* secrets:list:staging/*", "worker", 5 * time.Minute},
 	} {
 		if strings.Contains(c.body, `"1d"`) {
-			if resp, text := b.send(t, c.who, "POST", "/v1/tokens", c.body); resp.StatusCode != 403 || !strings.Contains(text, "TTL: at most") {
+			if resp, text := b.send(t, c.who, "POST", "/v1/tokens", c.body); resp.StatusCode != 403 || !strings.Contains(text, "ttl_seconds: at most") {
 				t.Errorf("a day, of a key that ends in an hour: %d %s", resp.StatusCode, text)
 			}
 			continue
@@ -64,7 +64,7 @@ func TestTokens(t *testing.T) {
 	const worker = "secrets:read:production/*"
 	b.check(t, []row{
 		{"researcher", "POST", "/v1/tokens", `{"scopes":["secrets:read:staging/*"],"ttl":"1m"}`, 403, `"code":"SCOPE_DENIED"`, "issue denied widens"},
-		{"short", "POST", "/v1/tokens", `{"scopes":["secrets:read:staging/*"],"ttl":"1h"}`, 403, `TTL: at most 1m0s`, "issue denied widens"},
+		{"short", "POST", "/v1/tokens", `{"scopes":["secrets:read:staging/*"],"ttl":"1h"}`, 403, `ttl_seconds: at most 1m0s`, "issue denied widens"},
 		{"short", "POST", "/v1/tokens", `{"scopes":["secrets:delete:staging/*"],"ttl":"1m"}`, 403, `"code":"SCOPE_DENIED"`, "issue denied widens"},
 		{worker, "POST", "/v1/tokens", `{"scopes":["write:secrets"],"ttl":"1m"}`, 403, `secrets:write:`, "issue denied widens"},
 		{worker, "POST", "/v1/tokens", `{"scopes":["secrets:read:*"],"ttl":"1m"}`, 403, `"code":"SCOPE_DENIED"`, "issue denied widens"},

@@ -15,6 +15,8 @@ from ._errors import BY_STATUS, InvalidRequest, Unavailable, VaultError
 
 MAX_ANSWER = 8 << 20  # bytes: a value has at most 1 MiB, of which JSON makes at most six
 
+NOT_OURS = "the answer is not one of keyward's: is ASS_API_URL the address of `keyward serve`?"
+
 
 class _Unix(HTTPConnection):
     def __init__(self, path: str, timeout: float) -> None:
@@ -77,6 +79,6 @@ def post(url: str, operation: str, bearer: str, body: Mapping[str, Any], timeout
     except (OSError, HTTPException) as err:
         raise Unavailable(f"the vault gave no answer: {err}; is `keyward serve` running?") from None
     except (ValueError, AttributeError):
-        raise Unavailable("the vault's answer is not one of keyward's") from None
+        raise Unavailable(NOT_OURS) from None
     finally:
         connection.close()

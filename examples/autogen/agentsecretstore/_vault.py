@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from ._errors import InvalidRequest, VaultError
-from ._http import connect, post
+from ._errors import InvalidRequest, Unavailable, VaultError
+from ._http import NOT_OURS, connect, post
 from ._types import AgentKey, Item, Secret, Token
+
+T = TypeVar("T")
 
 
 class AgentVault:
@@ -57,9 +59,12 @@ class AgentVault:
             "run": run,
             "max_uses": max_uses,
         }
-        answer = await self._ask("issue", self._agent_key(), {k: v for k, v in body.items() if v})
-        expires = datetime.fromisoformat(answer["expires"].replace("Z", "+00:00"))
-        return Token(answer["token"], id=answer["id"], agent=answer["agent"], expires_at=expires)
+
+        def token(answer: dict[str, Any]) -> Token:
+            expires = datetime.fromisoformat(answer["expires"].replace("Z", "+00:00"))
+            return Token(_text(answer["token"]), id=answer["id"], agent=answer["agent"], expires_at=expires)
+
+        return await self._ask("issue", self._agent_key(), {k: v for k, v in body.items() if v}, token)
 
     async def get_secret(
         self,
@@ -82,29 +87,48 @@ class AgentVault:
         if metadata:
             body["metadata"] = {k: v for k, v in metadata.items() if k != "reason"}
             body["reason"] = metadata.get("reason", "")
-        answer = await self._ask("get", token, body)
-        if answer.get("encoding"):
-            raise VaultError(f"{path} is not text, as a Secret is")
-        return Secret(answer["value"], answer["path"], answer["version"], answer.get("metadata") or {})
+
+        def secret(answer: dict[str, Any]) -> Secret:
+            if answer.get("encoding"):
+                raise VaultError(f"{path} is not text, as a Secret is")
+            return Secret(_text(answer["value"]), answer["path"], answer["version"], answer.get("metadata") or {})
+
+        return await self._ask("get", token, body, secret)
 
     async def set_secret(self, path: str, value: str, token: str, reason: str = "") -> int:
         """Writes the next version and returns its number. The token's scope must say secrets:write."""
-        answer = await self._ask("put", token, {"path": path, "value": value, "reason": reason})
-        return int(answer["version"])
+        body = {"path": path, "value": value, "reason": reason}
+        return await self._ask("put", token, body, lambda answer: int(answer["version"]))
 
     async def list_secrets(self, pattern: str, token: str, reason: str = "") -> list[Item]:
         """Lists what the token may see of a pattern such as production/*, without values."""
-        answer = await self._ask("list", token, {"pattern": pattern, "reason": reason})
-        return [Item(i["path"], i["version"], i.get("metadata") or {}) for i in answer["items"]]
+
+        def items(answer: dict[str, Any]) -> list[Item]:
+            return [Item(i["path"], i["version"], i.get("metadata") or {}) for i in answer["items"]]
+
+        return await self._ask("list", token, {"pattern": pattern, "reason": reason}, items)
 
     async def delete_secret(self, path: str, token: str, reason: str = "") -> None:
         """Deletes a secret. The token's scope must say secrets:delete."""
-        await self._ask("delete", token, {"path": path, "reason": reason})
+        await self._ask("delete", token, {"path": path, "reason": reason}, lambda _: None)
 
     def _agent_key(self) -> str:
         if not self._key.value:
             raise InvalidRequest("no agent key: set ASS_AGENT_KEY to what `keyward agent create` printed")
         return self._key.value
 
-    async def _ask(self, operation: str, bearer: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(post, self._url, operation, bearer, body, self._timeout)
+    async def _ask(
+        self, operation: str, bearer: str, body: Mapping[str, Any], read: Callable[[dict[str, Any]], T]
+    ) -> T:
+        """Asks one operation, and returns what `read` makes of the answer."""
+        answer = await asyncio.to_thread(post, self._url, operation, bearer, body, self._timeout)
+        try:
+            return read(answer)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Unavailable(NOT_OURS) from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
