@@ -30,6 +30,19 @@ func readCheckpoints(names []string) ([]checkpointFile, error) {
 	return files, nil
 }
 
+// readCheckpoint returns the newest checkpoint of a file, which the key has to have signed: the last, since they are appended.
+func readCheckpoint(key, name string) ([]byte, error) {
+	files, err := readCheckpoints([]string{name})
+	if err != nil {
+		return nil, err
+	}
+	all, err := signedBy(key, files)
+	if err != nil {
+		return nil, err
+	}
+	return all[len(all)-1], nil
+}
+
 // splitNotes cuts signed notes apart: the signatures of each end it, and they alone begin with a dash and a space. Blank lines
 // between two belong to neither.
 func splitNotes(b []byte) (notes [][]byte) {

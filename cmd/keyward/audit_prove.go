@@ -44,10 +44,10 @@ kept. Who has the public key of the log checks that with keyward audit verify-pr
 
 func (a *app) prove(ctx context.Context, l *vault.Log, seq int64, file string) (err error) {
 	var checkpoint []byte
-	if file != "" {
-		checkpoint, err = readSmall(file)
-	} else {
+	if file == "" {
 		checkpoint, err = l.Checkpoint(ctx)
+	} else {
+		checkpoint, err = readCheckpoint(l.Key(), file)
 	}
 	if err != nil {
 		return err

@@ -138,6 +138,9 @@ func TestAuditProof(t *testing.T) {
 		$ OLD=$(keyward audit prove 3 --checkpoint $DIR/monday.txt)
 		$ keyward audit verify-proof - --key $KEY < $PROOF
 		? 5
+		$ keyward audit prove 3 --checkpoint $DIR/log.txt
+		! log.txt: number 2 in it is no checkpoint
+		? 2
 		$ keyward audit prove 99
 		? 2
 		$ keyward audit prove x

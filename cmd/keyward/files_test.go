@@ -17,7 +17,7 @@ func TestImport(t *testing.T) {
 		$ keyward init
 		$ keyward set production/app/B < old-value
 		$ keyward import $DIR/env --under production/app --dry-run
-		> A +production/app/A +new +1
+		> A +production/app/A +new
 		> B +production/app/B +next +2
 		! nothing was changed
 		$ keyward list
@@ -32,6 +32,11 @@ func TestImport(t *testing.T) {
 		> "result": "unchanged",\n +"version": 1
 		$ keyward import - --under production/app --skip-unchanged < A=$canary-2
 		> A +production/app/A +next +2
+		$ TOKEN=$(keyward token issue --agent a --scope secrets:write:production/app/* --scope secrets:read:production/app/B)
+		$ KEYWARD_TOKEN=$TOKEN keyward import $DIR/env --under production/app --skip-unchanged
+		> A +production/app/A +refused .*denied
+		> B +production/app/B +unchanged +2
+		? 1
 		$ keyward import - --under production/app < EMPTY=
 		> skipped +- +the value is empty
 		! ^1 skipped\n$

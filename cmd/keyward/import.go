@@ -176,20 +176,30 @@ func (im importer) one(ctx context.Context, c caller, e dotenv.Entry, there map[
 			r.Result, r.Version = "unchanged", it.Version
 			return r, nil
 		case err != nil && !errors.Is(err, vault.ErrNotFound):
-			return r, err
+			return im.refused(r, err)
 		}
 	}
-	if im.dryRun {
-		r.Version = there[path] + 1
-	} else if r.Version, err = c.Put(ctx, vault.Item{Path: path, Value: value, Reason: im.a.reason}); err != nil {
-		if errors.Is(err, vault.ErrInvalid) || errors.Is(err, vault.ErrConflict) || errors.Is(err, vault.ErrDenied) {
-			r.Version, r.Why, err = 0, im.a.inWords(strings.TrimPrefix(err.Error(), "vault: ")), nil
+	n := there[path] // of a dry run: what the numbers of a deleted path were is not told
+	switch {
+	case !im.dryRun:
+		if r.Version, err = c.Put(ctx, vault.Item{Path: path, Value: value, Reason: im.a.reason}); err != nil {
+			return im.refused(r, err)
 		}
-		return r, err
+	case n > 0:
+		r.Version = n + 1
 	}
-	if r.Result = "next"; r.Version == 1 {
+	if r.Result = "next"; r.Version < 2 {
 		r.Result = "new"
 	}
+	return r, nil
+}
+
+// refused reports a key that the vault has refused. Any other error the next key would meet too.
+func (im importer) refused(r imported, err error) (imported, error) {
+	if errors.Is(err, vault.ErrDeadToken) || !errors.Is(err, vault.ErrInvalid) && !errors.Is(err, vault.ErrConflict) && !errors.Is(err, vault.ErrDenied) {
+		return r, err
+	}
+	r.Version, r.Why = 0, im.a.inWords(strings.TrimPrefix(err.Error(), "vault: "))
 	return r, nil
 }
 

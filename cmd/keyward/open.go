@@ -90,15 +90,19 @@ type caller interface {
 // withCaller is withVault for what a token may do too: who acts is the holder of KEYWARD_TOKEN, and the operator without it.
 func (a *app) withCaller(ctx context.Context, f func(caller) error) error {
 	return a.withVault(ctx, func(v *vault.Vault) error {
-		if text := a.token.Reveal(); text != "" && !strings.HasPrefix(text, "kw_op_") {
-			return f(v.Session(a.token, netip.Addr{}))
-		}
-		op, err := a.operator(v)
+		c, err := a.callerOf(v)
 		if err != nil {
 			return err
 		}
-		return f(op)
+		return f(c)
 	})
+}
+
+func (a *app) callerOf(v *vault.Vault) (caller, error) {
+	if a.token.Reveal() == "" || a.holds("kw_op_") {
+		return a.operator(v)
+	}
+	return v.Session(a.token, netip.Addr{}), nil
 }
 
 // withOperator is withVault for what only an operator may do.

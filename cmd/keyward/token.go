@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -77,14 +76,6 @@ func (a *app) holds(prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(a.token.Reveal(), p) })
 }
 
-// callerOf returns who acts: see withCaller.
-func (a *app) callerOf(v *vault.Vault) (caller, error) {
-	if a.token.Reveal() == "" || a.holds("kw_op_") {
-		return a.operator(v)
-	}
-	return v.Session(a.token, netip.Addr{}), nil
-}
-
 func (a *app) issue(ctx context.Context, v *vault.Vault, g vault.Grant) error {
 	c, err := a.callerOf(v)
 	if err != nil {
@@ -101,16 +92,11 @@ func (a *app) issue(ctx context.Context, v *vault.Vault, g vault.Grant) error {
 	if err != nil {
 		return err
 	}
-	last, expires := claims[len(claims)-1], time.Time{}
-	for _, l := range claims {
-		if expires.IsZero() || !l.Expires.IsZero() && l.Expires.Before(expires) {
-			expires = l.Expires
-		}
-	}
+	id, expires := claims[len(claims)-1].ID, claims.Expires()
 	if a.json {
-		return a.printJSON(map[string]any{"token": s.Token().Reveal(), "id": last.ID, "expires": expires, "agent": last.Grant.Agent})
+		return a.printJSON(map[string]any{"token": s.Token().Reveal(), "id": id, "expires": expires, "agent": claims.Agent()})
 	}
-	a.printf("token %s, ends %s", last.ID, when(expires))
+	a.printf("token %s, ends %s", id, when(expires))
 	a.sayNetworks(g.Networks)
 	return a.printValue(s.Token().Reveal())
 }
