@@ -23,7 +23,7 @@ type Config struct {
 	// Proxies are the networks of reverse proxies in front of this server. X-Forwarded-For is believed from these only, about
 	// what they have seen themselves, and every other header that names an address from nobody.
 	Proxies []netip.Prefix
-	// Rate and Burst bound the requests of one principal: a grant with all that was narrowed from it, an agent key, an operator,
+	// Rate and Burst bound the requests of one principal at one handler: a grant with all that was narrowed from it, an agent key, an operator,
 	// or the network (/24, /64) of callers without a credential of this vault. So many a second on average, so many at once;
 	// above that it is 429, with Retry-After, and nothing is recorded. Zero: 100 and 200.
 	Rate  float64

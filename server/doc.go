@@ -52,7 +52,7 @@
 // duplicate, unknown and otherwise spelled keys are refused, and so is null. It is read when the credential is one of this vault, and
 // must be there within 30 s. Nothing secret is ever in a URL. Error codes:
 //
-//	invalid 400 (404, 405, 413, 415)   unauthorized 401   denied 403   not_found 404   conflict 409   rate_limited 429
+//	invalid 400 (405, 413, 415)   unauthorized 401   denied 403   not_found 404   conflict 409   rate_limited 429
 //	busy 503   unavailable 503 (not recorded, clock, key service, closed)   timeout 504   internal 500
 //
 // 429 and busy come with Retry-After, in seconds. GET /healthz says that the process lives, GET /readyz that the vault can
@@ -60,7 +60,7 @@
 //
 // # What every front checks
 //
-// Every request that is looked at has an id, which is in the header Keyward-Request-Id of its answer, in its record as the call
+// Every request that is looked at (/healthz and /readyz answer anybody) has an id, which is in the header Keyward-Request-Id of its answer, in its record as the call
 // unless the caller named one, it was malformed or it bears nothing of this vault, and in the log of faults.
 //
 // The Host is one that was named, and the request no web page's of another origin. A request that is turned away for that, or for

@@ -99,7 +99,7 @@ func describe(t *testing.T) object {
 
 	paths := object{"/use/{path}/~/{rest}": gateway()}
 	for _, op := range server.Operations() {
-		answers := object{"200": object{"description": "Done, and recorded.", "content": content(schemaOf(t, schemas, op.Out, false))}}
+		answers := object{"200": object{"description": "Done, and recorded where the summary does not say otherwise.", "content": content(schemaOf(t, schemas, op.Out, false))}}
 		if op.Out.Kind() == reflect.String {
 			answers["200"] = object{"description": "The text. One that has no last line broke off.", "content": object{"text/plain": object{"schema": object{"type": "string"}}}}
 		}

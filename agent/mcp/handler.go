@@ -32,7 +32,8 @@ type Config struct {
 	Hosts, Origins []string
 	Proxies        []netip.Prefix
 	// Rate and Burst bound the requests of one grant with all that was narrowed from it: so many a second on average, so many at
-	// once; above that it is 429, with Retry-After, and nothing is recorded. Zero: 100 and 200.
+	// once; above that it is 429, with Retry-After, and nothing is recorded. Zero: 100 and 200. The calls of tools among them have the
+	// rate of the agent (agent.WithRate), which is lower unless Options say otherwise.
 	Rate  float64
 	Burst int
 	// Tools are the kinds that agents are shown. Empty: get_secret, http_request and list_secrets.

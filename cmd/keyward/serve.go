@@ -71,7 +71,7 @@ It listens on this machine only, unless there is a certificate. A Unix socket is
 	c.Flags().StringVar(&f.cert, "tls-cert", "", "`FILE` with the certificate chain, in PEM")
 	c.Flags().StringVar(&f.key, "tls-key", "", "`FILE` with its key, in PEM")
 	c.Flags().StringVar(&f.ca, "ca", "", "`FILE` with the authorities of upstreams, in PEM (else the system's)")
-	c.Flags().Float64Var(&f.rate, "rate", 100, "requests a second of one principal, a `NUMBER`")
+	c.Flags().Float64Var(&f.rate, "rate", 100, "requests a second of one principal at each place, a `NUMBER`")
 	c.Flags().IntVar(&f.burst, "burst", 200, "and at once, a `NUMBER`")
 	c.Flags().BoolVar(&f.compat, "compat", false, "serve the wire format of Agent Secret Store too, at /v1/")
 	c.MarkFlagsRequiredTogether("tls-cert", "tls-key")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A team of three, each with a token of its own for both its tools and its LLM: team.py http|stdio TOOL."""
+"""A team of three, each with a token of its own for both its tools and its LLM: team.py http|stdio."""
 
 import asyncio
 import logging

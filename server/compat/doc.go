@@ -65,5 +65,6 @@
 //   - Denied and failed events are in the audit log, as secret.read.denied; every page of it is an event too.
 //   - email is the name of the credential; there are no accounts and plans. Errors are {"error":{"code","message"},"detail"}.
 //
-// JSON is read strictly, as package server does: what no client sends is refused.
+// JSON is read strictly, as package server does: what no client sends is refused. Where values are written null is an absent key,
+// since the SDK sends it.
 package compat
