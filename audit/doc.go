@@ -28,11 +28,11 @@
 //
 //	{"seq":0,"time":"2026-11-20T09:30:00.000000000Z","outcome":"granted","op":"get"}
 //
-// The operations are create get use put delete destroy list versions policy issue revoke freeze thaw whose tokens key keys
-// rotate root backup restore archive purge clock denials.
+// The operations are create get use put delete destroy list versions policy issue revoke freeze thaw freezes whose tokens key
+// keys log rotate root backup restore archive purge clock denials.
 // A refusal's cause is one of: of a dead token bad_token bad_key network expired not_yet_issued revoked used_up key_ended
 // spawn_ended; of a live one not_for_this_credential scope frozen widens too_many; within its scope not_found no_key
-// not_frozen version case unsettled policy tier secret_expired host no_hosts needs_url clock; of an
+// not_frozen version case unsettled policy tier secret_expired placement host which_host no_hosts needs_url clock; of an
 // operator clock_fine archived; of any caller invalid. A failure's is tampered, invalid, not_found, conflict, wrong_key, no_key,
 // kms_unavailable, cancelled, deadline, closed or error. A grant to an operator that a token
 // would not have been given has override: and the cause; the record of a spawn's end has spawn_ended. In detail times are

@@ -53,6 +53,7 @@ var matrix = map[string]matrixRow{
 	"policy":     {"policy", `{"path":"` + path + `","policy":{}}`, "", "bad_key", "bad_key", "bad_key"},
 	"freeze":     {"freeze", `{"kind":"user","value":"u"}`, "", "bad_key", "bad_key", "bad_key"},
 	"thaw":       {"thaw", `{"kind":"user","value":"u"}`, "", "bad_key", "bad_key", "bad_key"},
+	"freezes":    {"freezes", `{}`, "", "bad_key", "bad_key", "bad_key"},
 	"whose":      {"whose", `{"value":"` + canary + `"}`, "", "bad_key", "bad_key", "bad_key"},
 	"destroy":    {"destroy", `{"path":"` + path + `","version":1}`, "", "bad_key", "bad_key", "bad_key"},
 	"tokens":     {"tokens", `{}`, "", "bad_key", "bad_key", "bad_key"},

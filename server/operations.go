@@ -27,6 +27,7 @@ var operations = []operation{
 	forOperator("policy", "Replace the policy of a path.", maxSmall, setPolicy),
 	forOperator("freeze", "Stop a path pattern, agent, run, user or tenant.", maxSmall, freeze),
 	forOperator("thaw", "End a freeze.", maxSmall, thaw),
+	forOperator("freezes", "List what is frozen.", maxSmall, freezes),
 	forOperator("whose", "Which secrets have this value.", maxLarge, whose),
 	forOperator("destroy", "Destroy one version for good.", maxSmall, destroy),
 	forOperator("tokens", "The tokens that have not expired.", maxSmall, tokens),

@@ -89,6 +89,19 @@ func thaw(ctx context.Context, o *vault.Operator, in frozen) (done, error) {
 	return done{}, o.Thaw(ctx, vault.Frozen{Kind: in.Kind, Value: in.Value}, in.Reason)
 }
 
+type freezeList struct {
+	Freezes []frozen `json:"freezes" about:"By kind and value."`
+}
+
+func freezes(ctx context.Context, o *vault.Operator, _ nothing) (freezeList, error) {
+	all, err := o.Freezes(ctx)
+	out := freezeList{make([]frozen, 0, len(all))}
+	for _, f := range all {
+		out.Freezes = append(out.Freezes, frozen{Kind: f.Kind, Value: f.Value})
+	}
+	return out, err
+}
+
 type value struct {
 	Value string `json:"value" about:"A value that was found somewhere. It is compared by its fingerprint, and not recorded."`
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,7 +213,16 @@ func TestAttackFreeze(t *testing.T) {
 			use(c.stopped, true)
 			use(c.free, false)
 			a.run(thawed...)
-			a.run(allow("freeze", "freeze", func() error { return a.op.Freeze(ctx, what, "incident") }))
+			listed := func(o *vault.Operator, want ...vault.Frozen) try {
+				return allow("listed", "freezes", func() error {
+					got, err := o.Freezes(ctx)
+					if err == nil && !slices.Equal(got, want) {
+						err = fmt.Errorf("frozen: %v, want %v", got, want)
+					}
+					return err
+				})
+			}
+			a.run(listed(a.op), allow("freeze", "freeze", func() error { return a.op.Freeze(ctx, what, "incident") }), listed(a.op, what), listed(other.Operator("o"), what))
 			frozen = append(frozen, allow("an operator is not stopped", "get", getting(a.op, attackPath)), allow("nor its put", "put", func() error {
 				_, err := a.op.Put(ctx, vault.Item{Path: attackPath, Value: vault.NewSecret(attackValue)})
 				return err
@@ -244,6 +254,7 @@ func TestAttackFreeze(t *testing.T) {
 				deny("another freeze", "thaw", vault.ErrNotFound, "not_frozen", func() error { return a.op.Thaw(ctx, vault.Frozen{Kind: "user", Value: "nobody"}, "") }),
 				allow("thaw", "thaw", func() error { return other.Operator("o").Thaw(ctx, what, "over") }),
 				deny("twice", "thaw", vault.ErrNotFound, "not_frozen", func() error { return a.op.Thaw(ctx, what, "") }),
+				listed(a.op), listed(other.Operator("o")),
 			)
 			a.run(thawed...)
 		})

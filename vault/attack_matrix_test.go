@@ -71,6 +71,7 @@ func attackMethods(other func() string) map[string]attackRow {
 		"SetPolicy":  onOperator("policy", func(o *vault.Operator) error { return o.SetPolicy(ctx, attackPath, vault.Policy{}, "") }),
 		"Freeze":     onOperator("freeze", func(o *vault.Operator) error { return o.Freeze(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
 		"Thaw":       onOperator("thaw", func(o *vault.Operator) error { return o.Thaw(ctx, vault.Frozen{Kind: "user", Value: "u"}, "") }),
+		"Freezes":    onOperator("freezes", func(o *vault.Operator) error { _, err := o.Freezes(ctx); return err }),
 		"Whose":      onOperator("whose", func(o *vault.Operator) error { _, err := o.Whose(ctx, vault.NewSecret(attackValue)); return err }),
 		"Tokens":     onOperator("tokens", func(o *vault.Operator) error { _, err := o.Tokens(ctx); return err }),
 		"Log":        onOperator("log", func(o *vault.Operator) error { _, err := o.Log(ctx, ""); return err }),

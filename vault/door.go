@@ -42,6 +42,7 @@ var (
 	opPolicy   = &operation{name: "policy", check: (*call).checkPolicy, decide: decidePolicy, apply: applyPolicy}
 	opFreeze   = &operation{name: "freeze", always: true, check: (*call).checkFrozen, decide: decideAny, apply: applyFreeze}
 	opThaw     = &operation{name: "thaw", check: (*call).checkFrozen, decide: decideThaw, apply: applyThaw}
+	opFreezes  = &operation{name: "freezes", check: (*call).checkNothing, decide: decideAny, answer: answerFreezes}
 	opWhose    = &operation{name: "whose", check: (*call).checkValue, decide: decideAny, load: loadFingerprint, answer: answerWhose}
 	opTokens   = &operation{name: "tokens", check: (*call).checkNothing, decide: decideAny, load: loadTokens}
 	opKey      = &operation{name: "key", check: (*call).checkKey, decide: decideKey, load: loadKey, apply: applyKey}

@@ -4,6 +4,7 @@ package vault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keyward-go/keyward/scope"
@@ -67,6 +68,11 @@ func (f Frozen) stops(g Grant) bool {
 		return g.Tenant == f.Value
 	}
 	return false
+}
+
+func answerFreezes(w view, c *call) error {
+	c.answer = slices.SortedFunc(w.freezes, func(a, b Frozen) int { return strings.Compare(a.target(), b.target()) })
+	return nil
 }
 
 func decideThaw(w view, c *call) (plan, *refusal) {

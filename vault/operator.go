@@ -84,6 +84,12 @@ func (o *Operator) Log(ctx context.Context, reason string) (*Log, error) {
 	return &Log{o.core}, nil
 }
 
+// Freezes returns what is frozen, sorted by kind and value. A freeze that could not be recorded, and so holds in its own process alone,
+// is not among them.
+func (o *Operator) Freezes(ctx context.Context) ([]Frozen, error) {
+	return answer[[]Frozen](ctx, o.session, &call{op: opFreezes, by: o.session})
+}
+
 // Keys returns the agent keys and remote operators, the first to expire first. Those revoked or expired are among them.
 func (o *Operator) Keys(ctx context.Context) ([]Key, error) {
 	return answer[[]Key](ctx, o.session, &call{op: opKeys, by: o.session})

@@ -56,7 +56,7 @@ func (t *ago) Set(text string) error {
 }
 
 // operations are what a record can be of.
-var operations = strings.Fields(`create get use put delete destroy list versions policy issue revoke freeze thaw whose tokens key keys
+var operations = strings.Fields(`create get use put delete destroy list versions policy issue revoke freeze thaw freezes whose tokens key keys
 log rotate root backup restore archive purge clock denials`)
 
 // filterFlags select records.

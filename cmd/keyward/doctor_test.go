@@ -135,6 +135,10 @@ func TestDoctor(t *testing.T) {
 			session: "$ keyward agent create researcher --scope secrets:use:a/b --expires 13d",
 			want:    `warning +keys +key:[0-9a-f]{32} of agent researcher ends at .*\n +→ keyward agent create researcher`,
 		},
+		"a freeze": {
+			session: "$ keyward freeze path 'a/*'",
+			want:    `warning +freezes +path a/\* is frozen\n +→ when it is over: keyward thaw path 'a/\*'`,
+		},
 		"an operator who ends": {
 			session: "$ keyward operator create alice --expires 13d",
 			want:    `warning +keys +key:[0-9a-f]{32} of operator alice ends at`,

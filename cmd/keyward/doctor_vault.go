@@ -63,6 +63,7 @@ func (d *doctor) checkVault(ctx context.Context, kind, path string) (err error) 
 	if seen, ok := d.checkLog(ctx, l); ok && d.checkClock(seen) {
 		d.checkValues(ctx, op)
 		d.checkKeys(ctx, op)
+		d.checkFreezes(ctx, op)
 		d.checkSecrets(ctx, op, seen)
 	}
 	return nil
@@ -119,6 +120,17 @@ func (d *doctor) checkKeys(ctx context.Context, op *vault.Operator) {
 		if keyState(k) == "alive" && time.Until(k.Expires) < soon {
 			d.warn("keys", "keyward "+kind+" create "+k.Name+" makes the next", "%s of %s %s ends at %s", k.ID, kind, k.Name, when(k.Expires))
 		}
+	}
+}
+
+func (d *doctor) checkFreezes(ctx context.Context, op *vault.Operator) {
+	all, err := op.Freezes(ctx)
+	if err != nil {
+		d.failed("freezes", err)
+		return
+	}
+	for _, f := range all {
+		d.warn("freezes", "when it is over: keyward thaw "+f.Kind+" '"+f.Value+"'", "%s %s is frozen", f.Kind, f.Value)
 	}
 }
 

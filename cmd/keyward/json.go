@@ -36,6 +36,7 @@ var jsonForms = map[string]string{
 	"operator create": anObject,
 	"operator list":   anArray,
 	"whose":           anArray,
+	"freeze list":     anArray,
 	"audit list":      lines + "; with --by an array of objects",
 	"audit tail":      lines,
 	"audit verify":    anObject + ", with --export",

@@ -359,6 +359,10 @@ func TestLeak(t *testing.T) {
 		$ TOKEN=$(keyward token issue --agent researcher --scope 'secrets:read:production/*')
 		$ keyward freeze agent researcher --reason 'reads too much'
 		! agent researcher is frozen
+		$ keyward freeze list
+		> agent +researcher
+		$ keyward freeze list --json
+		> "kind": "agent"
 		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key
 		? 3
 		$ keyward get production/search/key

@@ -160,7 +160,7 @@ func TestCompletion(t *testing.T) {
 		$ keyward __complete restore ''
 		> ^:0\n$
 		$ keyward __complete freeze ''
-		> ^path\nagent\n
+		> \npath\nagent\n
 		$ keyward completion fish
 		> complete -c keyward
 	`)

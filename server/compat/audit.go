@@ -57,7 +57,7 @@ var names = map[string]string{
 	"get": "secret.read", "use": "secret.used", "put": "secret.updated", "delete": "secret.deleted", "destroy": "secret.destroyed",
 	"list": "secret.listed", "versions": "secret.versions_listed", "policy": "secret.policy_updated", "whose": "secret.sought",
 	"issue": "token.issued", "revoke": "token.revoked", "tokens": "token.listed", "key": "agent.created", "keys": "agent.listed",
-	"log": "audit.read", "freeze": "freeze.created", "thaw": "freeze.deleted", "denials": "vault.refusals",
+	"log": "audit.read", "freeze": "freeze.created", "thaw": "freeze.deleted", "freezes": "freeze.listed", "denials": "vault.refusals",
 }
 
 func eventOf(r audit.Record) event {
