@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"github.com/keyward-go/keyward/internal/front"
+	"github.com/keyward-go/keyward/vault"
 )
 
 // Config says what a front serves, and to whom. The fields but Vault may be zero.
 type Config struct {
-	// Vault is what callers reach, each as its credential says. Required; a *vault.Vault.
-	Vault Vault
+	// Vault is what callers reach, each as its credential says. Required.
+	Vault *vault.Vault
 	// Hosts are the names and addresses, without a port, by which clients call. Empty: localhost, 127.0.0.1 and ::1. A request
 	// for any other is refused, so that no web page reaches the vault under a name of its own.
 	Hosts []string
@@ -33,6 +33,3 @@ type Config struct {
 	// Log is told of faults; nil: nobody is.
 	Log *slog.Logger
 }
-
-// Vault is what a front needs of a vault: the methods Session and Remote. A *vault.Vault has them.
-type Vault = front.Vault

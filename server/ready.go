@@ -4,10 +4,8 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -23,7 +21,7 @@ const (
 // readiness is whether the vault can serve. Anybody may ask, and nothing is recorded; the vault is asked once in readyPause at most,
 // since its store is locked meanwhile.
 type readiness struct {
-	vault Vault
+	vault *vault.Vault
 	log   *slog.Logger
 
 	mu    sync.Mutex
@@ -39,24 +37,12 @@ func (a *readiness) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait) // the answer is for others too
 	defer cancel()
-	a.err = ask(ctx, a.vault)
+	a.err = a.vault.Ready(ctx)
 	if a.err != nil {
 		a.log.Error("the vault is not ready", "cause", a.err)
 	}
 	a.asked = time.Now()
 	return a.err
-}
-
-// ask asks a *vault.Vault for all that it can tell, and another Vault whether it is open.
-func ask(ctx context.Context, v Vault) error {
-	if v, ok := v.(*vault.Vault); ok {
-		return v.Ready(ctx)
-	}
-	_, err := v.Session(vault.Token{}, netip.Addr{}).Claims(ctx)
-	if errors.Is(err, vault.ErrDenied) { // as it should: nobody asks
-		return nil
-	}
-	return err
 }
 
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ func TestRotatedElsewhere(t *testing.T) {
 	}
 	here := open()
 	op := open().Operator("elsewhere")
-	h, err := mcp.NewHandler(mcp.Config{Session: here.Session})
+	h, err := mcp.NewHandler(mcp.Config{Vault: here})
 	if err != nil {
 		t.Fatal(err)
 	}

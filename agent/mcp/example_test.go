@@ -35,7 +35,7 @@ func Example() {
 	v, token := service(ctx, api.URL)
 	defer v.Close()
 
-	h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+	h, err := mcp.NewHandler(mcp.Config{Vault: v})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -24,8 +24,8 @@ var kinds = []string{"get_secret", "http_request", "list_secrets"}
 
 // Config says what NewHandler serves.
 type Config struct {
-	// Session gives the vault as the holder of a token sees it: the method Session of a *vault.Vault. Required.
-	Session func(tok vault.Token, from netip.Addr) *vault.Session
+	// Vault is what agents reach, each as its token says. Required.
+	Vault *vault.Vault
 	// Hosts, Origins and Proxies say whom the handler serves: the names, without a port, by which clients call it (empty:
 	// localhost, 127.0.0.1 and ::1), the origins whose pages may call ("https://console.example.com"; programs send none), and
 	// the networks of proxies whose X-Forwarded-For is believed. Anything else is refused.
@@ -50,9 +50,6 @@ type Config struct {
 // connection, unless that is a proxy's which Config names. Errors: vault.ErrInvalid.
 func NewHandler(cfg Config) (http.Handler, error) {
 	h := &handler{cfg: cfg, known: newKnown()}
-	if cfg.Session == nil {
-		return nil, fmt.Errorf("mcp: %w: Config.Session is required: the method Session of a vault", vault.ErrInvalid)
-	}
 	h.cfg.Tools = slices.Clone(cfg.Tools)
 	if len(cfg.Tools) == 0 {
 		h.cfg.Tools = slices.Clone(kinds)
@@ -64,7 +61,7 @@ func NewHandler(cfg Config) (http.Handler, error) {
 	}
 	var err error
 	h.Front, err = front.New(front.Config{
-		Vault: sessions(cfg.Session), Hosts: cfg.Hosts, Origins: cfg.Origins, Proxies: cfg.Proxies, Rate: cfg.Rate, Burst: cfg.Burst, Log: cfg.Log,
+		Vault: cfg.Vault, Hosts: cfg.Hosts, Origins: cfg.Origins, Proxies: cfg.Proxies, Rate: cfg.Rate, Burst: cfg.Burst, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("mcp: %w", err)
@@ -83,16 +80,14 @@ type handler struct {
 	sdk   http.Handler
 }
 
-// sessions is a vault without operators.
-type sessions func(tok vault.Token, from netip.Addr) *vault.Session
-
-func (s sessions) Session(tok vault.Token, from netip.Addr) *vault.Session { return s(tok, from) }
-func (sessions) Remote(vault.Token, netip.Addr) *vault.Operator            { return nil }
-
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, no := h.Admit(w, r, front.Bearer(r))
-	if no == nil && !c.Proven {
+	switch {
+	case no != nil:
+	case !c.Proven:
 		no = h.Stranger(r, c)
+	case c.IsOp: // there are no tools for operators
+		no = h.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
 	}
 	var v *visit
 	if no == nil {

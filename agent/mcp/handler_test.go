@@ -164,7 +164,8 @@ func TestTurnedAway(t *testing.T) {
 	_, key, err := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "service", Expires: time.Now().Add(time.Hour).Truncate(time.Second), Limits: vault.Grant{
 		Agent: "researcher", Scopes: scope.MustParse("secrets:read:*"), TTL: time.Minute,
 	}}, "a test")
-	if err != nil {
+	_, operator, err2 := v.Operator("test").NewKey(t.Context(), vault.Key{Name: "alice", Operator: true, Expires: time.Now().Add(time.Hour).Truncate(time.Second)}, "a test")
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	set := func(name, value string) func(*http.Request) {
@@ -217,6 +218,7 @@ func TestTurnedAway(t *testing.T) {
 		{"changed token", set("Authorization", "Bearer "+token[:40]+changed+token[41:]), 401},
 		{"another vault's", set("Authorization", "Bearer "+foreign), 401},
 		{"an agent key", set("Authorization", "Bearer "+key.Reveal()), 401},
+		{"an operator's", set("Authorization", "Bearer "+operator.Reveal()), 401},
 		{"long token", set("Authorization", "Bearer kw_tok_"+strings.Repeat("A", 100<<10)), 401},
 		{"token in the query", func(r *http.Request) { r.URL.RawQuery = "access_token=" + token }, 401},
 		{"GET without a token", func(r *http.Request) { r.Method = "GET" }, 401},
@@ -268,13 +270,13 @@ func TestConfig(t *testing.T) {
 	v := open(t)
 	for name, cfg := range map[string]mcp.Config{
 		"no session":  {},
-		"host port":   {Session: v.Session, Hosts: []string{"vault.example.com:443"}},
-		"host URL":    {Session: v.Session, Hosts: []string{"https://vault.example.com"}},
-		"host star":   {Session: v.Session, Hosts: []string{"*"}},
-		"host case":   {Session: v.Session, Hosts: []string{"Vault.example.com"}},
-		"empty host":  {Session: v.Session, Hosts: []string{""}},
-		"origin path": {Session: v.Session, Origins: []string{"https://example.com/x"}},
-		"tool":        {Session: v.Session, Tools: []string{"get_secret_researcher"}},
+		"host port":   {Vault: v, Hosts: []string{"vault.example.com:443"}},
+		"host URL":    {Vault: v, Hosts: []string{"https://vault.example.com"}},
+		"host star":   {Vault: v, Hosts: []string{"*"}},
+		"host case":   {Vault: v, Hosts: []string{"Vault.example.com"}},
+		"empty host":  {Vault: v, Hosts: []string{""}},
+		"origin path": {Vault: v, Origins: []string{"https://example.com/x"}},
+		"tool":        {Vault: v, Tools: []string{"get_secret_researcher"}},
 	} {
 		if _, err := mcp.NewHandler(cfg); !errors.Is(err, vault.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
@@ -425,7 +427,7 @@ func serve(t testing.TB, h http.Handler, token vault.Token, from, body string) *
 // A token that is bound to networks works from there, at each request.
 func TestNetworks(t *testing.T) {
 	v := open(t)
-	h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+	h, err := mcp.NewHandler(mcp.Config{Vault: v})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,7 +451,7 @@ func TestNetworks(t *testing.T) {
 // An agent that is kept answers to its own token alone, and what it does is recorded with the address that asks.
 func TestKeptAgents(t *testing.T) {
 	v := open(t)
-	h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+	h, err := mcp.NewHandler(mcp.Config{Vault: v})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -480,7 +482,7 @@ func TestKeptAgents(t *testing.T) {
 // A holder that narrows its token to many has the rate of one.
 func TestRateOfGrant(t *testing.T) {
 	v := open(t)
-	h, err := mcp.NewHandler(mcp.Config{Session: v.Session, Rate: 0.001, Burst: 3})
+	h, err := mcp.NewHandler(mcp.Config{Vault: v, Rate: 0.001, Burst: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,7 +505,7 @@ func TestRateOfGrant(t *testing.T) {
 func TestSlowMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := vaulttest.Open(t, nil)
-		h, err := mcp.NewHandler(mcp.Config{Session: v.Session})
+		h, err := mcp.NewHandler(mcp.Config{Vault: v})
 		if err != nil {
 			t.Fatal(err)
 		}

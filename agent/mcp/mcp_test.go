@@ -167,7 +167,7 @@ func last(t testing.TB, v *vault.Vault) audit.Record {
 // handler serves v on loopback.
 func handler(t testing.TB, v *vault.Vault, cfg mcp.Config) *httptest.Server {
 	t.Helper()
-	cfg.Session = v.Session
+	cfg.Vault = v
 	h, err := mcp.NewHandler(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -110,7 +110,7 @@ func (a *app) serve(ctx context.Context, v *vault.Vault, f serveFlags) error {
 // fronts returns all that is served, each at its place.
 func (a *app) fronts(v *vault.Vault, f serveFlags) (http.Handler, error) {
 	cfg := server.Config{Vault: v, Hosts: f.hosts, Origins: f.origins, Rate: f.rate, Burst: f.burst, Log: a.faults()}
-	tools := mcp.Config{Session: v.Session, Hosts: f.hosts, Origins: f.origins, Rate: f.rate, Burst: f.burst, Log: a.faults()}
+	tools := mcp.Config{Vault: v, Hosts: f.hosts, Origins: f.origins, Rate: f.rate, Burst: f.burst, Log: a.faults()}
 	for _, text := range f.proxies {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {

@@ -40,7 +40,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	h, err := mcp.NewHandler(mcp.Config{Session: t.Vault.Session})
+	h, err := mcp.NewHandler(mcp.Config{Vault: t.Vault})
 	if err != nil {
 		return err
 	}

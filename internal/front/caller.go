@@ -20,7 +20,7 @@ const IDHeader = "Keyward-Request-Id"
 // Caller is who sends a request: the vault as its bearer sees it.
 type Caller struct {
 	Session  *vault.Session  // of a token or an agent key; what bears neither is refused at its first use
-	Operator *vault.Operator // of a remote operator; what is none is refused at its first use. Nil of a front that serves none
+	Operator *vault.Operator // of a remote operator; what is none is refused at its first use
 	IsOp     bool            // the bearer is to be an operator's
 	ID       string          // of the request: in its answer, and in its records as the call unless the caller names one
 	// Proven: the bearer is of this vault, alive or not. Admit finds out, without the store: what another process has made since is
@@ -59,7 +59,7 @@ func (c Caller) Door() Door {
 func (f *Front) Caller(r *http.Request, bearer string) Caller {
 	tok, from := vault.NewToken(bearer), f.From(r)
 	c := Caller{Operator: f.vault.Remote(tok, from), Holder: Holder{sha256.Sum256([]byte(bearer)), from}}
-	c.IsOp = c.Operator != nil && strings.HasPrefix(bearer, "kw_op_")
+	c.IsOp = strings.HasPrefix(bearer, "kw_op_")
 	var kept bool
 	if c.Session, kept = f.sessions.Get(c.Holder); !kept {
 		c.Session = f.vault.Session(tok, from)

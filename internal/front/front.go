@@ -13,15 +13,9 @@ import (
 	"github.com/keyward-go/keyward/vault"
 )
 
-// Vault is what a front needs of a vault. A *vault.Vault has it.
-type Vault interface {
-	Session(tok vault.Token, from netip.Addr) *vault.Session
-	Remote(cred vault.Token, from netip.Addr) *vault.Operator
-}
-
 // Config is server.Config, which says what its fields mean: field by field, so that one is the other.
 type Config struct {
-	Vault   Vault
+	Vault   *vault.Vault
 	Hosts   []string
 	Origins []string
 	Proxies []netip.Prefix
@@ -35,7 +29,7 @@ type Config struct {
 type Front struct {
 	*Guard
 	Log    *slog.Logger // never nil
-	vault  Vault
+	vault  *vault.Vault
 	limits *limits
 	// sessions are those of bearers that the vault has proven, the ones used last: a session proves its token once. Whether that lives,
 	// and what it may do, the vault decides at each call all the same.

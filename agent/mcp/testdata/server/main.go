@@ -85,7 +85,7 @@ func run(ctx context.Context, how string) error {
 	if err := op.Revoke(ctx, claims[0].ID, "a test"); err != nil {
 		return err
 	}
-	h, err := mcp.NewHandler(mcp.Config{Session: v.Session, Log: slog.Default()})
+	h, err := mcp.NewHandler(mcp.Config{Vault: v, Log: slog.Default()})
 	if err != nil {
 		return err
 	}
