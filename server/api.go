@@ -54,7 +54,7 @@ func answering[In, Out any](name, about, by string, limit int64, f func(context.
 	return operation{name, about, limit, by, reflect.TypeFor[In](), reflect.TypeFor[Out](), func(a *api, w http.ResponseWriter, r *http.Request, c front.Caller) {
 		var in In
 		if no := front.ReadJSON(w, r, limit, &in); no != nil {
-			a.Turn(r, c, no).Write(w, r)
+			a.TurnAway(r, c, no).Write(w, r)
 			return
 		}
 		if b, ok := any(&in).(called); ok {
@@ -99,7 +99,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/readyz" && isRead(r):
 		a.ready(w, r)
 	case path == apiPrefix+"openapi.json" && isRead(r) && a.Serves(r):
-		front.Seal(w.Header())
+		front.NoStore(w.Header())
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(openAPI)
 	default:
@@ -121,10 +121,10 @@ func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 	switch {
 	case no != nil:
 	case !ok:
-		no = a.Turn(r, c, noOperation)
+		no = a.TurnAway(r, c, noOperation)
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		no = a.Turn(r, c, postOnly)
+		no = a.TurnAway(r, c, postOnly)
 	}
 	if no != nil {
 		no.Write(w, r)
@@ -136,7 +136,7 @@ func (a *api) operate(w http.ResponseWriter, r *http.Request, name string) {
 var (
 	noOperation = &front.Refusal{Status: http.StatusNotFound, Code: "not_found", Message: "there is no such operation: /api/v1/openapi.json lists them"}
 	postOnly    = &front.Refusal{Status: http.StatusMethodNotAllowed, Code: "invalid", Message: "operations are asked for with POST"}
-	notReady    = front.StatusOf(vault.ErrClosed) // whatever it is: its log says so
+	notReady    = front.RefusalOf(vault.ErrClosed) // whatever it is: its log says so
 )
 
 type status struct {
@@ -146,7 +146,7 @@ type status struct {
 // seconds is a duration in a body.
 func seconds(n int64) (time.Duration, error) {
 	if n < 0 || n > int64(366*24*time.Hour/time.Second) {
-		return 0, front.Badly("ttl_seconds: 0 to a year's")
+		return 0, front.Malformed("ttl_seconds: 0 to a year's")
 	}
 	return time.Duration(n) * time.Second, nil
 }

@@ -54,7 +54,7 @@ func contain(h http.Handler, faults *slog.Logger) http.Handler {
 			if t.begun {
 				panic(http.ErrAbortHandler) // the client must not take what it has for all
 			}
-			front.StatusOf(errPanic).Write(w, r)
+			front.RefusalOf(errPanic).Write(w, r)
 		}()
 		h.ServeHTTP(t, r)
 	})

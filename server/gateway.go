@@ -36,17 +36,17 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bearer, one := runToken(r.Header)
 	caller, no := g.Admit(w, r, bearer)
 	if no == nil && !one {
-		no = g.Turn(r, caller, twoTokens)
+		no = g.TurnAway(r, caller, twoTokens)
 	}
 	path, rest, ok := cutUse(r.URL.EscapedPath())
 	switch {
 	case no != nil:
 	case !ok:
-		no = g.Turn(r, caller, noPlace)
+		no = g.TurnAway(r, caller, noPlace)
 	case r.Header["Upgrade"] != nil:
-		no = g.Turn(r, caller, noUpgrade)
+		no = g.TurnAway(r, caller, noUpgrade)
 	case strays(r, bearer):
-		no = g.Turn(r, caller, strayToken)
+		no = g.TurnAway(r, caller, strayToken)
 	}
 	if no != nil {
 		no.Write(w, r)

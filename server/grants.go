@@ -30,7 +30,7 @@ func (g grant) grant() (out vault.Grant, err error) {
 	}
 	if len(g.Scopes) > 0 {
 		if out.Scopes, err = scope.Parse(g.Scopes...); err != nil {
-			return out, front.Badly("%w", err)
+			return out, front.Malformed("%w", err)
 		}
 	}
 	out.Networks, err = prefixes(g.Networks)

@@ -43,7 +43,7 @@ type links struct {
 func claims(ctx context.Context, c front.Door, _ nothing) (links, error) {
 	all, err := c.Claims(ctx)
 	if err != nil {
-		return links{}, front.StatusOf(err)
+		return links{}, front.RefusalOf(err)
 	}
 	out := links{make([]link, 0, len(all))}
 	for _, l := range all {
@@ -92,7 +92,7 @@ func createKey(ctx context.Context, o *vault.Operator, in newKey) (credential, e
 		return credential{}, err
 	}
 	if k.Expires, err = time.Parse(time.RFC3339, in.Expires); err != nil {
-		return credential{}, front.Badly("expires: a time as RFC 3339 has it")
+		return credential{}, front.Malformed("expires: a time as RFC 3339 has it")
 	}
 	id, tok, err := o.NewKey(ctx, k, in.Reason)
 	if err != nil {

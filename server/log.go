@@ -52,14 +52,14 @@ func records(ctx context.Context, o *vault.Operator, in filter) (out page, err e
 			continue
 		}
 		if *limit.to, err = time.Parse(time.RFC3339, limit.text); err != nil {
-			return out, front.Badly("from and to: times as RFC 3339 has them")
+			return out, front.Malformed("from and to: times as RFC 3339 has them")
 		}
 	}
 	if in.Limit == 0 {
 		in.Limit = maxRecords
 	}
 	if in.Limit < 0 || in.Limit > maxRecords || in.Since < 0 {
-		return out, front.Badly("limit: 1 to %d; since: a number of a record", maxRecords)
+		return out, front.Malformed("limit: 1 to %d; since: a number of a record", maxRecords)
 	}
 	log, err := o.Log(ctx, in.Reason)
 	if err != nil {
@@ -132,7 +132,7 @@ var exporting = operation{
 	serve: func(a *api, w http.ResponseWriter, r *http.Request, c front.Caller) {
 		var in reason
 		if no := front.ReadJSON(w, r, maxSmall, &in); no != nil {
-			a.Turn(r, c, no).Write(w, r)
+			a.TurnAway(r, c, no).Write(w, r)
 			return
 		}
 		log, err := c.Operator.Log(r.Context(), in.Reason)
@@ -140,7 +140,7 @@ var exporting = operation{
 			a.Refused(r, c, err).Write(w, r)
 			return
 		}
-		front.Seal(w.Header())
+		front.NoStore(w.Header())
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if err := log.Export(r.Context(), w); err != nil {
 			a.Log.Error("an export broke off", "cause", err)

@@ -54,7 +54,7 @@ func TestOpenAPIErrors(t *testing.T) {
 		vault.ErrInvalid, vault.ErrDenied, vault.ErrDeadToken, vault.ErrNotFound, vault.ErrConflict, vault.ErrNotRecorded, vault.ErrBusy,
 		vault.ErrClock, vault.ErrWrongKey, vault.ErrNoKey, vault.ErrKMSUnavailable, vault.ErrTampered, vault.ErrRollback, vault.ErrClosed,
 	} {
-		no := front.StatusOf(err)
+		no := front.RefusalOf(err)
 		if !slices.Contains(codes, no.Code) || failures[strconv.Itoa(no.Status)] == "" {
 			t.Errorf("%v: %d %s is not described", err, no.Status, no.Code)
 		}

@@ -36,7 +36,7 @@ func (p policy) policy() (out vault.Policy, err error) {
 	}
 	if p.Expires != "" {
 		if out.Expires, err = time.Parse(time.RFC3339, p.Expires); err != nil {
-			return out, front.Badly("expires: a time as RFC 3339 has it")
+			return out, front.Malformed("expires: a time as RFC 3339 has it")
 		}
 	}
 	return out, nil
@@ -46,7 +46,7 @@ func prefixes(texts []string) (out []netip.Prefix, err error) {
 	for i, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, front.Badly("networks, entry %d: a network as in 10.0.0.0/8", i+1)
+			return nil, front.Malformed("networks, entry %d: a network as in 10.0.0.0/8", i+1)
 		}
 		out = append(out, p)
 	}

@@ -82,7 +82,7 @@ var errElsewhere = errors.New("the upstream redirects to another place, where th
 // does not allow stays so: clients send a request again that got 502.
 func (t *trip) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var upstream *egress.Error
-	no := front.StatusOf(err)
+	no := front.RefusalOf(err)
 	switch {
 	case t.body.broken.Load():
 		no = &front.Refusal{Status: http.StatusBadRequest, Code: "invalid", Message: "the body of the request broke off, or came too slowly"}

@@ -76,7 +76,7 @@ func get(ctx context.Context, c front.Door, in secretRequest) (out revealed, err
 
 func put(ctx context.Context, c front.Door, in newItem) (out stored, err error) {
 	if in.Value == nil { // an empty one is a value too
-		return out, front.Badly("value is missing")
+		return out, front.Malformed("value is missing")
 	}
 	it := vault.Item{Path: in.Path, Version: in.Version, Metadata: in.Metadata, Reason: in.Reason}
 	value := *in.Value
@@ -91,7 +91,7 @@ func put(ctx context.Context, c front.Door, in newItem) (out stored, err error) 
 		err = errors.New("unknown")
 	}
 	if err != nil {
-		return out, front.Badly("encoding: none, or base64 of the value")
+		return out, front.Malformed("encoding: none, or base64 of the value")
 	}
 	if it.Policy, err = in.Policy.policy(); err != nil {
 		return out, err

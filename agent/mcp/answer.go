@@ -54,10 +54,10 @@ func (w *answer) WriteHeader(code int) {
 	w.began = true
 	if w.visit.dead.Load() {
 		w.away = true
-		front.StatusOf(vault.ErrDeadToken).Write(w.ResponseWriter, w.asked)
+		front.RefusalOf(vault.ErrDeadToken).Write(w.ResponseWriter, w.asked)
 		return
 	}
-	front.Seal(w.Header())
+	front.NoStore(w.Header())
 	w.ResponseWriter.WriteHeader(code)
 }
 

@@ -87,7 +87,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !c.Proven:
 		no = h.Stranger(r, c)
 	case c.IsOp: // there are no tools for operators
-		no = h.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
+		no = h.TurnAway(r, c, front.RefusalOf(vault.ErrDeadToken))
 	}
 	var v *visit
 	if no == nil {

@@ -29,8 +29,8 @@ type who struct {
 	front.Holder
 }
 
-// one is the agent that a holder acts as, kept so that its rate and the values to mask outlast a request.
-type one struct {
+// served is the agent that a holder acts as, kept so that its rate and the values to mask outlast a request.
+type served struct {
 	server *sdk.Server
 	ends   time.Time
 	alive  atomic.Bool // the vault has said so once
@@ -41,16 +41,16 @@ type one struct {
 type known struct {
 	mu     sync.Mutex
 	swept  time.Time
-	grants *simplelru.LRU[string, *simplelru.LRU[who, *one]]
+	grants *simplelru.LRU[string, *simplelru.LRU[who, *served]]
 }
 
 func newKnown() *known {
-	grants, _ := simplelru.NewLRU[string, *simplelru.LRU[who, *one]](maxGrants, nil) // fails for a size below one
+	grants, _ := simplelru.NewLRU[string, *simplelru.LRU[who, *served]](maxGrants, nil) // fails for a size below one
 	return &known{grants: grants}
 }
 
 // get returns the agent of w, or keeps the one that build makes.
-func (k *known) get(w who, build func() (*one, error)) (*one, error) {
+func (k *known) get(w who, build func() (*served, error)) (*served, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	holders, ok := k.grants.Get(w.grant)
@@ -68,7 +68,7 @@ func (k *known) get(w who, build func() (*one, error)) (*one, error) {
 		k.swept = now
 	}
 	if holders, ok = k.grants.Get(w.grant); !ok {
-		holders, _ = simplelru.NewLRU[who, *one](maxOfOne, nil)
+		holders, _ = simplelru.NewLRU[who, *served](maxOfOne, nil)
 		k.grants.Add(w.grant, holders)
 	}
 	holders.Add(w, o)
@@ -107,10 +107,10 @@ func (h *handler) visit(r *http.Request, c front.Caller) (*visit, *front.Refusal
 	}
 	grant, _ := claims.Grant()
 	w := who{grant.ID, c.Holder}
-	o, err := h.known.get(w, func() (*one, error) { return h.newOne(r.Context(), c.Session, claims.Expires()) })
+	o, err := h.known.get(w, func() (*served, error) { return h.newServed(r.Context(), c.Session, claims.Expires()) })
 	switch {
 	case errors.Is(err, vault.ErrInvalid): // a key, which can only issue, or a token without an agent
-		return nil, h.Turn(r, c, front.StatusOf(vault.ErrDeadToken))
+		return nil, h.TurnAway(r, c, front.RefusalOf(vault.ErrDeadToken))
 	case err != nil:
 		return nil, h.Refused(r, c, err)
 	}
@@ -128,7 +128,7 @@ func (h *handler) visit(r *http.Request, c front.Caller) (*visit, *front.Refusal
 	return &visit{who: w, server: o.server}, nil
 }
 
-func (h *handler) newOne(ctx context.Context, s *vault.Session, ends time.Time) (*one, error) {
+func (h *handler) newServed(ctx context.Context, s *vault.Session, ends time.Time) (*served, error) {
 	a, err := agent.New(ctx, s, h.cfg.Options...)
 	if err != nil {
 		return nil, err
@@ -137,5 +137,5 @@ func (h *handler) newOne(ctx context.Context, s *vault.Session, ends time.Time) 
 	for _, kind := range h.cfg.Tools {
 		tools = append(tools, a.Tool(kind))
 	}
-	return &one{server: newServer(a, tools, h.Log), ends: ends}, nil
+	return &served{server: newServer(a, tools, h.Log), ends: ends}, nil
 }

@@ -19,7 +19,7 @@ func TestKnown(t *testing.T) {
 	get := func(grant string, n int, ends time.Time) {
 		t.Helper()
 		w := who{grant: grant, Holder: front.Holder{From: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})}}
-		if _, err := k.get(w, func() (*one, error) { made++; return &one{ends: ends}, nil }); err != nil {
+		if _, err := k.get(w, func() (*served, error) { made++; return &served{ends: ends}, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +48,7 @@ func TestKnown(t *testing.T) {
 	k.forget(who{grant: "no such"})
 
 	failed := errors.New("no")
-	if _, err := k.get(who{grant: "new"}, func() (*one, error) { return nil, failed }); err != failed || k.grants.Contains("new") {
+	if _, err := k.get(who{grant: "new"}, func() (*served, error) { return nil, failed }); err != failed || k.grants.Contains("new") {
 		t.Errorf("what was not made is kept: %v", err)
 	}
 }

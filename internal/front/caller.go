@@ -75,9 +75,9 @@ func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Ca
 	w.Header().Set(IDHeader, c.ID)
 	switch {
 	case !f.Serves(r):
-		return c, f.Turn(r, c, notServed)
+		return c, f.TurnAway(r, c, notServed)
 	case bearer == "":
-		return c, f.Turn(r, c, StatusOf(vault.ErrDeadToken))
+		return c, f.TurnAway(r, c, RefusalOf(vault.ErrDeadToken))
 	}
 	var who string
 	who, c.Proven = principal(r.Context(), c)
@@ -91,15 +91,15 @@ func (f *Front) Admit(w http.ResponseWriter, r *http.Request, bearer string) (Ca
 // bearer by now: another process may have made the key, or rotated those of tokens.
 func (f *Front) Stranger(r *http.Request, c Caller) *Refusal {
 	err := f.ask(r, c)
-	no := StatusOf(err)
+	no := RefusalOf(err)
 	if errors.Is(err, vault.ErrDeadToken) || no.Status >= http.StatusInternalServerError {
 		return no
 	}
 	return nil
 }
 
-// Turn has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.
-func (f *Front) Turn(r *http.Request, c Caller, why *Refusal) *Refusal {
+// TurnAway has the vault write down that c was turned away with a request that asks for nothing, which the door refuses.
+func (f *Front) TurnAway(r *http.Request, c Caller, why *Refusal) *Refusal {
 	_ = f.ask(r, c) // it is in the log of faults
 	return why
 }
@@ -108,9 +108,9 @@ func (f *Front) Turn(r *http.Request, c Caller, why *Refusal) *Refusal {
 func (f *Front) Refused(r *http.Request, c Caller, err error) *Refusal {
 	var own *Refusal
 	if errors.As(err, &own) {
-		return f.Turn(r, c, own)
+		return f.TurnAway(r, c, own)
 	}
-	no := StatusOf(err)
+	no := RefusalOf(err)
 	if no.Status >= http.StatusInternalServerError {
 		f.Log.Error("a request failed", "request", c.ID, "cause", err)
 	}
@@ -119,7 +119,7 @@ func (f *Front) Refused(r *http.Request, c Caller, err error) *Refusal {
 
 func (f *Front) ask(r *http.Request, c Caller) error {
 	_, err := c.Door().Get(r.Context(), vault.Request{})
-	if StatusOf(err).Status >= http.StatusInternalServerError {
+	if RefusalOf(err).Status >= http.StatusInternalServerError {
 		f.Log.Error("a refusal could not be recorded", "request", c.ID, "cause", err)
 	}
 	return err

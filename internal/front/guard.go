@@ -92,8 +92,8 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(text)
 }
 
-// Seal sets the headers that every answer has: it is nobody's to keep, and no page.
-func Seal(h http.Header) {
+// NoStore sets the headers that every answer has: it is nobody's to keep, and no page.
+func NoStore(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 }

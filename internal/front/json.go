@@ -47,7 +47,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any, strict
 		opts = append(opts, json.WithUnmarshalers(noNull))
 	}
 	if err := json.Unmarshal(body, v, opts...); err != nil {
-		return StatusOf(fmt.Errorf("%w: %s", vault.ErrInvalid, wrong(err, reflect.TypeOf(v).Elem())))
+		return RefusalOf(fmt.Errorf("%w: %s", vault.ErrInvalid, wrong(err, reflect.TypeOf(v).Elem())))
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"the answer cannot be written as JSON"}}`)
 	}
 	defer clear(body)
-	Seal(w.Header())
+	NoStore(w.Header())
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Del("Content-Length") // of what was to be answered before
 	w.WriteHeader(status)

@@ -23,9 +23,9 @@ type Refusal struct {
 // Error makes it an error, for what finds out before the vault is asked.
 func (r *Refusal) Error() string { return r.Message }
 
-// Badly is the Refusal of a request that is malformed before the vault sees it.
-func Badly(format string, args ...any) *Refusal {
-	return StatusOf(fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...))
+// Malformed is the Refusal of a request that is malformed before the vault sees it.
+func Malformed(format string, args ...any) *Refusal {
+	return RefusalOf(fmt.Errorf("%w: "+format, append([]any{vault.ErrInvalid}, args...)...))
 }
 
 // NotServed is what is said of a host or origin that a front does not serve.
@@ -56,9 +56,9 @@ var statuses = []struct {
 // unavailable is what callers are told of a vault that cannot serve. What is wrong with it is for its operator, who has the log.
 const unavailable = "the vault cannot serve here now, and has released nothing: its operator has to look why, in the log of faults of this server"
 
-// StatusOf says how an error of the vault is answered. Its text is the vault's in the words of HTTP, which quotes no value and no token;
+// RefusalOf says how an error of the vault is answered. Its text is the vault's in the words of HTTP, which quotes no value and no token;
 // that of an error which is none of the vault's is not shown, and whoever has no live credential is told one and the same.
-func StatusOf(err error) *Refusal {
+func RefusalOf(err error) *Refusal {
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
 			r := s.Refusal
@@ -79,7 +79,7 @@ const ErrorHeader = "Keyward-Error"
 
 // Head sets the headers that go with r. The caller writes the status and a body.
 func (r *Refusal) Head(h http.Header, req *http.Request) {
-	Seal(h)
+	NoStore(h)
 	h.Set(ErrorHeader, r.Code)
 	if r.Status == http.StatusUnauthorized {
 		Challenge(h, req)

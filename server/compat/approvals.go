@@ -29,7 +29,7 @@ func (q *request) decideApproval() (any, error) {
 
 func (q *request) ownApproval() (any, error) {
 	if _, err := q.by.Door().Claims(q.Context()); err != nil {
-		return nil, front.StatusOf(err)
+		return nil, front.RefusalOf(err)
 	}
 	return nil, nothing(noApproval)
 }

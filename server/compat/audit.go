@@ -116,12 +116,12 @@ func (q *request) audit() (any, error) {
 		if text := q.URL.Query().Get(name); text != "" {
 			var err error
 			if *n, err = strconv.Atoi(text); err != nil || *n < 1 || *n > 1<<30 {
-				return nil, front.Badly("page and limit: numbers from 1")
+				return nil, front.Malformed("page and limit: numbers from 1")
 			}
 		}
 	}
 	if out.Limit > maxPageLen {
-		return nil, front.Badly("limit: at most %d", maxPageLen)
+		return nil, front.Malformed("limit: at most %d", maxPageLen)
 	}
 	log, err := q.by.Operator.Log(q.Context(), "")
 	if err != nil {

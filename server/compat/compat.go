@@ -57,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case body == nil:
-		front.Seal(w.Header())
+		front.NoStore(w.Header())
 		w.WriteHeader(http.StatusNoContent)
 	case q.reply != 0:
 		front.WriteJSON(w, q.reply, body)

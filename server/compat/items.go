@@ -86,11 +86,11 @@ func metadata(in map[string]jsontext.Value) (map[string]string, error) {
 	out := make(map[string]string, len(in))
 	for k, v := range in {
 		if v.Kind() != '"' {
-			return nil, front.Badly("metadata: every value is a string; write others as text")
+			return nil, front.Malformed("metadata: every value is a string; write others as text")
 		}
 		b, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
-			return nil, front.Badly("metadata: every value is a string")
+			return nil, front.Malformed("metadata: every value is a string")
 		}
 		out[k] = string(b)
 	}

@@ -26,7 +26,7 @@ func (q *request) read() (any, error) {
 	if text := q.URL.Query().Get("version"); text != "" {
 		version, err := strconv.Atoi(text)
 		if err != nil || version < 1 || strconv.Itoa(version) != text {
-			return nil, front.Badly("version: a number from 1")
+			return nil, front.Malformed("version: a number from 1")
 		}
 		return q.get(path, version)
 	}
@@ -66,7 +66,7 @@ func (q *request) list(namespace string) (list, error) {
 func (q *request) listNamespace() (any, error) {
 	namespace := q.URL.Query().Get("namespace")
 	if namespace == "" {
-		return nil, front.Badly("say which: ?namespace=production/search; GET /v1/namespaces lists them")
+		return nil, front.Malformed("say which: ?namespace=production/search; GET /v1/namespaces lists them")
 	}
 	return q.list(namespace)
 }

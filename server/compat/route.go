@@ -27,7 +27,7 @@ func split(u *url.URL) ([]string, error) {
 	for i, s := range segments {
 		segments[i] = strings.ReplaceAll(s, "%2F", "/")
 		if s == "" || strings.Contains(segments[i], "%") {
-			return nil, front.Badly("the path: no empty segment, and no escape but %%2F, for a slash in a namespace")
+			return nil, front.Malformed("the path: no empty segment, and no escape but %%2F, for a slash in a namespace")
 		}
 	}
 	return segments, nil
@@ -97,7 +97,7 @@ func (q *request) call(by calls, query ...string) (any, error) {
 		good = good && slices.Contains(query, name) && len(all) == 1
 	}
 	if !good {
-		return nil, front.Badly("the query: this call takes %s; a path has no ? in it", cmp.Or(strings.Join(query, " and "), "none"))
+		return nil, front.Malformed("the query: this call takes %s; a path has no ? in it", cmp.Or(strings.Join(query, " and "), "none"))
 	}
 	return f(q)
 }

@@ -43,12 +43,12 @@ func granted(asked []string, own scope.Set) (scope.Set, error) {
 func parse(all []string) (scope.Set, error) {
 	for _, s := range all {
 		if s == "manage:agents" {
-			return scope.Set{}, front.Badly("manage:agents: keys of agents and tokens cannot do that; use the credential of an operator (kw_op_…)")
+			return scope.Set{}, front.Malformed("manage:agents: keys of agents and tokens cannot do that; use the credential of an operator (kw_op_…)")
 		}
 	}
 	set, err := scope.Parse(all...)
 	if err != nil {
-		return set, front.Badly("scopes: %v", err)
+		return set, front.Malformed("scopes: %v", err)
 	}
 	return set, nil
 }
@@ -65,7 +65,7 @@ func patterns(own scope.Set) (all []string) {
 // limits are the scopes of an agent key: each word on each namespace; a scope of the grammar has to be inside of them.
 func limits(namespaces, asked []string) (scope.Set, error) {
 	if len(namespaces) == 0 || len(asked) == 0 {
-		return scope.Set{}, front.Badly("allowed_namespaces and allowed_scopes: at least one each")
+		return scope.Set{}, front.Malformed("allowed_namespaces and allowed_scopes: at least one each")
 	}
 	var fence, all []string
 	for _, ns := range namespaces {
@@ -73,7 +73,7 @@ func limits(namespaces, asked []string) (scope.Set, error) {
 			ns += "/*"
 		}
 		if scope.CheckPattern(ns) != nil {
-			return scope.Set{}, front.Badly("allowed_namespaces: names as production or production/search, of A-Z a-z 0-9 . _ - and slashes; or *")
+			return scope.Set{}, front.Malformed("allowed_namespaces: names as production or production/search, of A-Z a-z 0-9 . _ - and slashes; or *")
 		}
 		fence = append(fence, "secrets:*:"+ns)
 		for _, s := range asked {
@@ -96,7 +96,7 @@ func limits(namespaces, asked []string) (scope.Set, error) {
 		return set, err
 	}
 	if missing, ok := around.Covers(set); !ok {
-		return set, front.Badly("allowed_scopes: for example %s is in none of allowed_namespaces", missing)
+		return set, front.Malformed("allowed_scopes: for example %s is in none of allowed_namespaces", missing)
 	}
 	return set, nil
 }

@@ -93,11 +93,11 @@ func (q *request) fit(g *vault.Grant, asked []string) error {
 func (b tokenBody) grant() (g vault.Grant, err error) {
 	switch {
 	case b.Scope != "" && len(b.Scopes) > 0:
-		return g, front.Badly("scope and scopes are one thing: send one of the two")
+		return g, front.Malformed("scope and scopes are one thing: send one of the two")
 	case len(b.TTL) > 0 && b.TTLSeconds != nil:
-		return g, front.Badly("ttl and ttl_seconds are one thing: send one of the two")
+		return g, front.Malformed("ttl and ttl_seconds are one thing: send one of the two")
 	case b.MaxUses != nil && *b.MaxUses == 0: // of the vault it would mean not limited
-		return g, front.Badly("max_uses: a number from 1; leave it out for a token whose uses are not limited")
+		return g, front.Malformed("max_uses: a number from 1; leave it out for a token whose uses are not limited")
 	case b.MaxUses != nil:
 		g.MaxUses = *b.MaxUses
 	}
@@ -111,7 +111,7 @@ func (b tokenBody) grant() (g vault.Grant, err error) {
 			n, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return g, front.Badly("ip_allowlist: addresses, as 203.0.113.7, or networks, as 10.1.0.0/16")
+			return g, front.Malformed("ip_allowlist: addresses, as 203.0.113.7, or networks, as 10.1.0.0/16")
 		}
 		g.Networks = append(g.Networks, n)
 	}
@@ -143,7 +143,7 @@ func ttl(value jsontext.Value, seconds *int64) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n == 0 || unit == 0 || n > uint64(maxTTL/unit) {
-		return 0, front.Badly("ttl: a number of seconds, as 900, or text with s, m, h or d, as \"15m\"")
+		return 0, front.Malformed("ttl: a number of seconds, as 900, or text with s, m, h or d, as \"15m\"")
 	}
 	return unit * time.Duration(n), nil
 }

@@ -33,11 +33,11 @@ type putBody struct {
 func (b putBody) item(path string) (it vault.Item, err error) {
 	switch {
 	case b.Value == nil:
-		return it, front.Badly("value is missing")
+		return it, front.Malformed("value is missing")
 	case b.Grace != 0:
-		return it, front.Badly("grace_period_seconds: the former value stays readable by its version, and is not valid any longer than its provider says; leave it out")
+		return it, front.Malformed("grace_period_seconds: the former value stays readable by its version, and is not valid any longer than its provider says; leave it out")
 	case b.SecretType != "" && b.Type != "", b.AccessTier != "" && b.Tier != "":
-		return it, front.Badly("secret_type and type are one thing, and so are access_tier and tier: send one of the two")
+		return it, front.Malformed("secret_type and type are one thing, and so are access_tier and tier: send one of the two")
 	}
 	it = vault.Item{Path: path, Value: vault.NewSecret(*b.Value), Policy: policyOf(b.SecretType+b.Type, b.AccessTier+b.Tier)}
 	if it.Metadata, err = metadata(b.Metadata); err != nil {
@@ -136,14 +136,14 @@ func (q *request) importEnv() (any, error) {
 	}
 	entries, err := dotenv.Parse(strings.NewReader(in.Content))
 	if err != nil {
-		return nil, front.Badly("nothing was imported: %v", err)
+		return nil, front.Malformed("nothing was imported: %v", err)
 	}
 	if len(entries) > maxImport {
-		return nil, front.Badly("nothing was imported: the file has more than %d keys", maxImport)
+		return nil, front.Malformed("nothing was imported: the file has more than %d keys", maxImport)
 	}
 	for _, e := range entries {
 		if scope.CheckPath(in.Namespace+"/"+e.Key) != nil {
-			return nil, front.Badly("nothing was imported: with the key on line %d the namespace makes no path", e.Line)
+			return nil, front.Malformed("nothing was imported: with the key on line %d the namespace makes no path", e.Line)
 		}
 	}
 	keys := []string{}
