@@ -121,7 +121,7 @@ main(async () => {
   assert.equal(good(['secrets', 'get', 'production/env/A'], asToken), '1');
   bad(['secrets', 'get', 'staging/db/url'], /Permission denied/, asToken);
   bad(['tokens', 'issue', '--scopes', 'write:secrets', '--ttl', '900'], /is not covered/, asBot);
-  bad(['tokens', 'issue', '--scopes', 'read:secrets', '--ttl', '604800'], /TTL: at most/, asBot);
+  bad(['tokens', 'issue', '--scopes', 'read:secrets', '--ttl', '604800'], /ttl_seconds: at most/, asBot);
   bad(['tokens', 'issue', '--scopes', 'manage:agents', '--ttl', '900'], /credential of an operator/, asBot);
   bad(['agents', 'list'], /Not authenticated/, asBot);
   assert.match(good(['tokens', 'issue', '--scopes', 'read:secrets,write:secrets', '--ttl', '900']), /secrets:write:\*/);

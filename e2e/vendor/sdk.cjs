@@ -68,7 +68,7 @@ main(async () => {
   await rejects(vault.getSecret('flat'), { class: 'ValidationError', code: 'VALIDATION_ERROR' });
   await rejects(vault.setSecret('production/x/y', 'v', { metadata: { n: 1 } }), { class: 'VaultError', code: 'VALIDATION_ERROR', status: 400, message: /every value is a string/ });
   await rejects(vault.requestToken({ scopes: ['secrets:read:production/../staging/*'] }), { class: 'VaultError', status: 400 });
-  await rejects(vault.requestToken({ scopes: ['secrets:read:production/*'], ttl: '7d' }), { class: 'ScopeError', message: /TTL: at most/ });
+  await rejects(vault.requestToken({ scopes: ['secrets:read:production/*'], ttl: '7d' }), { class: 'ScopeError', message: /ttl_seconds: at most/ });
   const list403 = new AgentVault({ agentKey: RESEARCHER, baseUrl, autoToken: false });
   await list403.requestToken({ scopes: ['secrets:write:production/*'] });
   await rejects(list403.getSecret(path), { class: 'ScopeError' });
