@@ -52,7 +52,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		no.Write(w, r)
 		return
 	}
-	t := &trip{gateway: g, w: w, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w)}, path: path}
+	t := &trip{gateway: g, w: w, asked: r, body: &paced{ReadCloser: r.Body, control: http.NewResponseController(w), streams: r.ProtoMajor > 1}, path: path}
 	engine := egress.New(caller.Session, string(caller.Holder.Bearer[:]), g.pool, t.mask)
 	proxy := httputil.ReverseProxy{
 		Transport: engine.Transport(egress.Use{

@@ -14,6 +14,7 @@ import (
 type paced struct {
 	io.ReadCloser
 	control *http.ResponseController
+	streams bool        // HTTP/2, where a deadline that passes between two reads ends the stream
 	ended   atomic.Bool // all of it was read
 	broken  atomic.Bool // the client did not send all of it
 	over    atomic.Bool // end was called
@@ -33,11 +34,12 @@ func (p *paced) Read(b []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := p.ReadCloser.Read(b)
-	if p.err = err; err != nil { // from now on net/http reads to see whether the client has gone
+	if err != nil || p.streams { // behind the end net/http reads to see whether the client has gone
 		_ = p.control.SetReadDeadline(time.Time{})
-		p.ended.Store(err == io.EOF)
-		p.broken.Store(err != io.EOF)
 	}
+	p.err = err
+	p.ended.Store(err == io.EOF)
+	p.broken.Store(err != nil && err != io.EOF)
 	return n, err
 }
 
