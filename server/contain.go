@@ -29,6 +29,9 @@ func contain(h http.Handler, faults *slog.Logger) http.Handler {
 		}
 		_ = t.control.SetReadDeadline(time.Time{})
 		body := &watched{ReadCloser: r.Body}
+		if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
+			body.asks = t.control
+		}
 		body.ended.Store(r.Body == http.NoBody)
 		asked := r
 		if !body.ended.Load() {
@@ -66,9 +69,14 @@ var errPanic = errors.New("a handler panicked")
 type watched struct {
 	io.ReadCloser
 	ended atomic.Bool
+	asks  *http.ResponseController // if not nil, the first Read asks the client for the body
 }
 
 func (b *watched) Read(p []byte) (int, error) {
+	if b.asks != nil {
+		_ = b.asks.SetWriteDeadline(time.Now().Add(partWait))
+		b.asks = nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
 		b.ended.Store(true)

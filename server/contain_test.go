@@ -170,3 +170,30 @@ func TestFormsLeaveNoFiles(t *testing.T) {
 		}
 	})
 }
+
+// A handler may ask for a body late: the deadline of the first part has passed by then.
+func TestLateBody(t *testing.T) {
+	late := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Minute)
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %v", body, err)
+	})
+	inBubble(t, late, func(t *testing.T, l *pipes, b bed) {
+		c := l.dial()
+		defer c.Close()
+		_ = c.SetReadDeadline(time.Now().Add(time.Hour))
+		fmt.Fprintf(c, "POST /slow/ HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+		r := bufio.NewReader(c)
+		if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != http.StatusContinue {
+			t.Fatal(resp, err)
+		}
+		fmt.Fprint(c, "hello")
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "hello <nil>" {
+			t.Errorf("%q, %v", body, err)
+		}
+	})
+}

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/keyward-go/keyward/internal/front"
 	"github.com/keyward-go/keyward/vault"
 )
@@ -16,8 +14,8 @@ import (
 // visit is one request of one agent.
 type visit struct {
 	who
-	server *sdk.Server
-	dead   atomic.Bool // a call of it found the token dead
+	*served
+	dead atomic.Bool // a call of it found the token dead
 }
 
 type visitKey struct{}

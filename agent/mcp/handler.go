@@ -73,6 +73,8 @@ func NewHandler(cfg Config) (http.Handler, error) {
 	return h, nil
 }
 
+var busy = &front.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "too much of this token is under way: wait, then ask again", RetryAfter: 1}
+
 type handler struct {
 	*front.Front
 	cfg   Config
@@ -101,6 +103,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	if no != nil {
 		no.Write(w, r) // like all that is wrong with a message
+		return
+	}
+	n := int64(len(body))
+	defer v.held.Add(-n)
+	if v.held.Add(n) > maxHeld { // else one agent with slow calls could hold all that large bodies may take
+		busy.Write(w, r)
 		return
 	}
 	in := r.Clone(context.WithValue(r.Context(), visitKey{}, v))

@@ -544,3 +544,41 @@ func (l *oneConn) Accept() (net.Conn, error) {
 }
 func (l *oneConn) Close() error   { close(l.conns); return nil }
 func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+// Slow calls with large messages take no more of what large bodies may than their token's part.
+func TestSlowCallsHoldTheirPart(t *testing.T) {
+	v := open(t)
+	came, gate := make(chan struct{}, 3), make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came <- struct{}{}; <-gate }))
+	defer upstream.Close()
+	if err := v.Operator("test").SetPolicy(t.Context(), other, vault.Policy{Hosts: []string{upstream.URL}, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	s := handler(t, v, mcp.Config{})
+	call := func(token string) int {
+		message := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"http_request","arguments":{"path":%q,"url":"%s/x"}}}`, other, upstream.URL)
+		status, _, _ := raw(t, s.URL, message+strings.Repeat(" ", 900<<10), func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
+		return status
+	}
+	one := vaulttest.Session(t, v, "one", "secrets:use:production/publishing/*").Token().Reveal()
+	two := vaulttest.Session(t, v, "two", "secrets:use:production/publishing/*").Token().Reveal()
+	var wg sync.WaitGroup
+	for _, token := range []string{one, one, two} {
+		wg.Go(func() {
+			if status := call(token); status != 200 {
+				t.Error(status)
+			}
+		})
+	}
+	for range 3 {
+		<-came
+	}
+	if status := call(one); status != 503 {
+		t.Errorf("a third at once: %d", status)
+	}
+	close(gate)
+	wg.Wait()
+	if status := call(one); status != 200 {
+		t.Errorf("a third later: %d", status)
+	}
+}

@@ -20,7 +20,8 @@ import (
 
 const (
 	maxGrants = 1024
-	maxOfOne  = 16 // of one grant: itself, its narrowings, and the addresses that they come from
+	maxOfOne  = 16      // of one grant: itself, its narrowings, and the addresses that they come from
+	maxHeld   = 2 << 20 // bytes of the messages of one holder
 )
 
 // who is the holder of a token, by the grant that it was narrowed from.
@@ -33,7 +34,8 @@ type who struct {
 type served struct {
 	server *sdk.Server
 	ends   time.Time
-	alive  atomic.Bool // the vault has said so once
+	alive  atomic.Bool  // the vault has said so once
+	held   atomic.Int64 // bytes of the messages that are under way
 }
 
 // known keeps the agents, those that have called last. A holder can narrow its token to as many as it likes: it pushes out its
@@ -125,7 +127,7 @@ func (h *handler) visit(r *http.Request, c front.Caller) (*visit, *front.Refusal
 		}
 		o.alive.Store(true)
 	}
-	return &visit{who: w, server: o.server}, nil
+	return &visit{who: w, served: o}, nil
 }
 
 func (h *handler) newServed(ctx context.Context, s *vault.Session, ends time.Time) (*served, error) {

@@ -37,6 +37,9 @@ func askOn(ctx context.Context, tty *os.File) ([]byte, error) {
 // waits reports whether there is more to read, or comes at once: a paste arrives in pieces, and faster than anybody types.
 func waits(fd int) bool {
 	const pause = 50 * time.Millisecond
+	if fd >= unix.FD_SETSIZE { // of so many files no set can hold it
+		return false
+	}
 	for {
 		var set unix.FdSet
 		set.Set(fd)

@@ -19,9 +19,12 @@ func (a *app) checkAccept(ctx context.Context, store vault.Store, root vault.Roo
 }
 
 func (a *app) mustNotOpen(ctx context.Context, store vault.Store, root vault.RootKey) (err error) {
-	cfg, closeAnchor, err := a.config(ctx, store, root, true)
+	cfg, closeAnchor, err := a.config(ctx, store, root, false)
 	if err != nil {
-		return errors.Join(err, store.Close())
+		if err = errors.Join(err, store.Close()); errors.Is(err, errNoAnchor) {
+			return nil // it may have been removed, and begins again with what is accepted
+		}
+		return err
 	}
 	defer func() { err = errors.Join(err, closeAnchor()) }()
 	v, err := vault.Open(ctx, cfg)

@@ -214,6 +214,29 @@ func TestRollback(t *testing.T) {
 		? 2
 		$ keyward list --store $DIR/fourth/vault.db --root file:$DIR/keys/fourth.key
 		? 4
+		$ TOKEN=$(keyward token issue --agent a --scope secrets:read:production/* --anchor sqlite:$DIR/elsewhere/anchor.db)
+	`)
+	// Whoever puts everything back takes the anchor away too: what was revoked is dead all the same.
+	before = s.copyStore()
+	s.play("$ keyward freeze agent a --anchor sqlite:$DIR/elsewhere/anchor.db")
+	before.putBack("vault.db", "vault.db-head")
+	if err := os.RemoveAll(filepath.Join(s.vars["DIR"], "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	s.play(`
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
+		! there is no anchor
+		? 1
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'it was lost'
+		! say --yes
+		? 2
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
+		! there is no anchor
+		? 1
+		$ keyward restore --accept-rollback --anchor sqlite:$DIR/elsewhere/anchor.db --reason 'it was lost' --yes
+		! is restored
+		$ KEYWARD_TOKEN=$TOKEN keyward get production/search/key --anchor sqlite:$DIR/elsewhere/anchor.db
+		? 3
 	`)
 }
 

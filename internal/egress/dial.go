@@ -21,7 +21,7 @@ import (
 // Bounds of what is kept open: of connections of one user, and of users with any.
 const (
 	maxIdle  = 16
-	maxUsers = 128
+	maxUsers = 1024
 )
 
 // Pool holds the connections to upstreams. They are kept for one user: the holder of one token, with one credential, under one set
