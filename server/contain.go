@@ -24,9 +24,7 @@ const (
 func contain(h http.Handler, faults *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &timed{ResponseWriter: w, control: http.NewResponseController(w), lifts: r.ProtoMajor > 1 || r.TLS != nil, set: time.Now().Add(partWait)}
-		if t.lifts && r.Header.Get("Expect") == "" {
-			t.lift()
-		}
+		t.lift()
 		_ = t.control.SetReadDeadline(time.Time{})
 		body := &watched{ReadCloser: r.Body}
 		if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
@@ -84,9 +82,8 @@ func (b *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timed gives each part of an answer its own time to go out. The first has that of Serve's WriteTimeout, in which net/http also asks
-// for a body that waits to be asked for. Setting a deadline costs as much as reading a body: one that has just been set does for the
-// next part.
+// timed gives each part of an answer its own time to go out; the first has that of Serve's WriteTimeout. Setting a deadline costs as
+// much as reading a body: one that has just been set does for the next part.
 type timed struct {
 	http.ResponseWriter
 	control *http.ResponseController

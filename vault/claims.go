@@ -62,7 +62,7 @@ func (c Claims) Grant() (l Link, ok bool) {
 }
 
 // Expires returns the moment at which the first of the links ends. A vault whose Config.MaxTTL has become shorter since ends a token
-// sooner. Zero: there are no links.
+// sooner. Zero: no link says an end.
 func (c Claims) Expires() (end time.Time) {
 	for _, l := range c {
 		if !l.Expires.IsZero() && (end.IsZero() || l.Expires.Before(end)) {

@@ -37,7 +37,8 @@ var withoutCredential = []string{
 }
 
 // carriesNone reports whether p places the value in a header that carries none, in any spelling: servers may take an underscore for
-// a hyphen. Former versions of keyward let such a policy be set; it is stored still, and no use gets past it.
+// a hyphen. Former versions of keyward let such a policy be set; it is stored still, and neither a use nor a
+// put gets past it.
 func (p Policy) carriesNone() bool {
 	name, ok := strings.CutPrefix(p.Placement, "header:")
 	if !ok {

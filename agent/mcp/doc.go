@@ -27,14 +27,15 @@
 //
 // # What HTTP checks
 //
-// In this order, each with a constant text; the body is read for a bearer of this vault alone: the Host (403), the Origin (403), the bearer (401
-// with WWW-Authenticate), the rate (429), then size (1 MiB, 413) and time (30 s, 400) of the body, method, media type and protocol. There are no sessions: an Mcp-Session-Id is
-// ignored, and nothing is kept for a stream that was cut. This is bearer authentication outside of MCP's OAuth profile: tokens
-// come from the vault, and a client cannot fetch one by itself.
+// In this order, each with a constant text: the Host (403), the Origin (403), the bearer (401 with WWW-Authenticate), the rate (429);
+// for a bearer of this vault alone the body, its size (1 MiB, 413), its time (30 s, 400) and how much of the token's is under way
+// (2 MiB, 503); then method, media type and protocol. There are no sessions: an Mcp-Session-Id is ignored, and nothing is kept for a
+// stream that was cut. This is bearer authentication outside of MCP's OAuth profile: tokens come from the vault, and a client cannot
+// fetch one by itself.
 //
-// The vault decides whether a token lives. It proves it when it comes first, or its keys have changed. Whether the token was revoked or used up it is
-// asked at the first request of a token, which is recorded as a list, and by each call of a tool; between two calls a
-// revocation shows at the next. A request that is turned away is recorded with the address that it came from: as a get
+// The vault decides whether a token lives. It proves it when it comes first, or its keys have changed. Whether the token was revoked
+// or used up it is asked at the first request of a token, which is recorded as a list, and by each call of a tool; between two
+// calls a revocation shows at the next. A request that is turned away is recorded with the address that it came from: as a get
 // without a path, or as the call that found the token dead.
 //
 // Bearers cross the network as they are: serve TLS anywhere but on loopback, and give the http.Server its timeouts.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/keyward-go/keyward/audit"
 )
@@ -65,17 +66,22 @@ func splitNotes(b []byte) (notes [][]byte) {
 	return notes
 }
 
-// signedBy returns the checkpoints of all files. What the key has not signed is no evidence against the log, but the wrong file,
-// or the log is the wrong one: whoever has chosen the file has to say.
+// signedBy returns the checkpoints of all files. One that another key has signed is an alarm: the file is the wrong one or was changed,
+// or another vault stands where the one was. What nobody has signed is the wrong file.
 func signedBy(key string, files []checkpointFile) (all [][]byte, err error) {
 	for _, f := range files {
 		for i, c := range f.checkpoints {
-			if _, err := audit.ParseCheckpoint(c, key); err != nil {
-				return nil, usagef("--checkpoint: %s: number %d in it is no checkpoint that the key of this log has signed: %v\n"+
-					"  it is not of this vault's log, or no checkpoint, or was changed: is it the right file?\n"+
-					"  If it is, another vault stands where the one was: compare keyward key with the public key that you kept", f.name, i+1, err)
+			_, err := audit.ParseCheckpoint(c, key)
+			switch {
+			case err == nil:
+				all = append(all, c)
+			case !bytes.Contains(c, []byte("\n\n— ")):
+				return nil, usagef("--checkpoint: %s: number %d in it is no checkpoint: is it the right file?", f.name, i+1)
+			default:
+				return nil, fmt.Errorf("%w: %s: number %d in it is no checkpoint that the key of this log has signed: %v\n"+
+					"  it is of another vault's log, or was changed: is it the right file? If it is, another vault stands where the one was:\n"+
+					"  compare keyward key with the public key that you kept", errEvidence, f.name, i+1, err)
 			}
-			all = append(all, c)
 		}
 	}
 	return all, nil

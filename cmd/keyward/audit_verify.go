@@ -48,8 +48,8 @@ func newAuditVerifyCommand(a *app) *cobra.Command {
 vault and no root key is needed. The public key (keyward key) must come from elsewhere than the file.
 
 What an earlier checkpoint covers (keyward checkpoint) nobody can have rewritten since, the keeper of the vault included. So
-give all that you kept elsewhere; a FILE may hold several, one behind the other. One that this log's key has not signed is refused
-before anything is verified, since the FILE may be the wrong one. A log of which records were archived is verified in parts: the
+give all that you kept elsewhere; a FILE may hold several, one behind the other. One that another key has signed is an alarm
+before anything is verified, though the FILE may be the wrong one. A log of which records were archived is verified in parts: the
 oldest archive first, then each part with --after and the archive before it. The exit code is 5 if anything does not hold.`,
 		Example: `  keyward audit verify --checkpoint monday.txt --checkpoint tuesday.txt
   keyward audit verify --export log.txt --key 'keyward/0011…+c31d896e+Aepk…' --checkpoint monday.txt

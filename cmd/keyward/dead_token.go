@@ -26,7 +26,7 @@ func (a *app) ofDeadToken(advice string) string {
 // everywhere would widen it then, which Narrow refuses.
 func boundToNetworks(t vault.Token) bool {
 	everywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-	_, any := t.Narrow(vault.Grant{Description: "any"})
-	_, from := t.Narrow(vault.Grant{Networks: everywhere})
-	return any == nil && from != nil
+	_, plainly := t.Narrow(vault.Grant{Description: "any"})
+	_, widely := t.Narrow(vault.Grant{Networks: everywhere})
+	return plainly == nil && widely != nil
 }

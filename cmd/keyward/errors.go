@@ -38,6 +38,9 @@ var errNoVault = errors.New("there is no vault")
 var (
 	errForeign = errors.New("this is no anchor as keyward wrote it")
 	errBackup  = errors.New("this is no whole backup")
+
+	// errOtherKind is of a store that begins as one of another kind.
+	errOtherKind = errors.New("this is no store of the kind that was named")
 )
 
 // errNoProgram and errNotExecutable are of the program that run is to start.
@@ -55,6 +58,7 @@ var advice = []struct {
 	{errNoVault, exitNotFound, "keyward init makes one; --store or " + storeEnv + " names another place"},
 	{errNoAnchor, exitFailure, "is its disk mounted? keyward anchor begins one; if it was there and is gone, somebody may have put the vault back: compare it with a checkpoint"},
 	{errForeign, exitTampered, "--anchor names the store that keyward anchor has made; if this is it, keep a copy of it as it is, and compare the log with a checkpoint"},
+	{errOtherKind, exitTampered, "if it was a store of that kind, somebody has changed it: keep a copy of it as it is, and restore a backup with keyward restore"},
 	{errBackup, exitTampered, "nothing is restored from it: use another copy"},
 	{syscall.EADDRINUSE, exitFailure, "another program listens there, maybe another keyward: --listen names another address"},
 	{errEvidence, exitTampered, "keep the file as it is, and compare it with the exports and checkpoints that were kept elsewhere"},

@@ -70,8 +70,8 @@ func (a *app) existingPath() (kind, path string, err error) {
 	return kind, path, checkKind(kind, path)
 }
 
-// checkKind refuses a file that begins as no store of the kind does, which is a typing mistake unless a store was here: with a
-// head file beside it, the store raises the alarm. It is not for a store that is open: to close any descriptor of the file would
+// checkKind refuses a file that begins as no store of the kind does. That is a typing mistake unless a store was here: with a head
+// file beside it, which does not say of which kind, it is an alarm, or the store raises it. It is not for a store that is open: to close any descriptor of the file would
 // drop the locks of SQLite.
 func checkKind(kind, path string) error {
 	kinds := map[string]struct{ name, begin string }{
@@ -91,14 +91,20 @@ func checkKind(kind, path string) error {
 	if err != nil && err != io.ErrUnexpectedEOF {
 		return nil
 	}
+	_, err = os.Stat(path + "-head")
+	wasHere := err == nil
 	for other, k := range kinds {
-		if strings.HasPrefix(string(first[:n]), k.begin) && other != kind {
-			return usagef("%s is not %s, but may be %s: --store %s:%s opens that", path, kinds[kind].name, k.name, other, path)
-		} else if strings.HasPrefix(string(first[:n]), k.begin) {
+		switch {
+		case !strings.HasPrefix(string(first[:n]), k.begin):
+		case other == kind:
 			return nil
+		case wasHere:
+			return fmt.Errorf("%w: %s is not %s, but may be %s: then --store %s:%s opens it", errOtherKind, path, kinds[kind].name, k.name, other, path)
+		default:
+			return usagef("%s is not %s, but may be %s: --store %s:%s opens that", path, kinds[kind].name, k.name, other, path)
 		}
 	}
-	if _, err := os.Stat(path + "-head"); err == nil {
+	if wasHere {
 		return nil
 	}
 	return usagef("%s is not %s, but another file: --store or %s names another place", path, kinds[kind].name, storeEnv)

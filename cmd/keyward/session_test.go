@@ -121,7 +121,7 @@ func TestLeakedOwn(t *testing.T) {
 	}
 }
 
-// TestStoreKinds: a place that is mistyped is no alarm, and makes no file.
+// TestStoreKinds: a place that is mistyped is told from a store, and makes no file. Where a store was it stays an alarm.
 func TestStoreKinds(t *testing.T) {
 	s := newTerminal(t)
 	s.file("notes.txt", "some text that is longer than the magic number\n")
@@ -132,11 +132,11 @@ func TestStoreKinds(t *testing.T) {
 		$ keyward init
 		$ keyward init --store file:$DIR/text/v.kw
 		$ keyward list --store $DIR/text/v.kw
-		! v.kw is not a SQLite vault, but may be a vault in a text file: --store file:/.*/v.kw opens that\n$
-		? 2
+		! v.kw is not a SQLite vault, but may be a vault in a text file: then --store file:/.*/v.kw opens it\n  if it was
+		? 5
 		$ keyward list --store file:$HOME/.local/share/keyward/vault.db
-		! is not a vault in a text file, but may be a SQLite vault: --store sqlite:/.*/vault.db opens that\n$
-		? 2
+		! is not a vault in a text file, but may be a SQLite vault: then --store sqlite:/.*/vault.db opens it\n  if it was
+		? 5
 		$ keyward list --store $DIR/notes.txt
 		! ^keyward: /.*/notes.txt is not a SQLite vault, but another file: --store or KEYWARD_STORE names another place\n$
 		? 2
